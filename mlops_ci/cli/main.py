@@ -1,0 +1,129 @@
+"""The root command, and the one place where errors become exit codes.
+
+Commands are imported when they are called, so that `--help` costs no more than click itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from mlops_ci.errors import MlopsError
+
+# name → (module below mlops_ci.cli, one line of help). The line here and the command's own first line agree (test).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "pull-request": ("pull_request", "Judge what this branch changes: validate, train, evaluate, report."),
+    "check": ("check", "Check mlops.yaml and every file it names."),
+    "affected": ("affected", "Say which models this branch changes, and why."),
+    "validate": ("validate", "Check data against its expectation suites."),
+    "train": ("train", "Train the model, or prove that it was trained before."),
+    "evaluate": ("evaluate", "Compare the candidate with the champion and apply the gates."),
+    "register": ("register", "Give a judged candidate its registry version."),
+    "report": ("report", "Render reports from stored results."),
+    "suggest-suite": ("suggest_suite", "Write a first expectation suite from data."),
+    "schema": ("schema", "Print the JSON Schema of mlops.yaml."),
+    "completion": ("completion", "Print the shell completion script."),
+}
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"mlops_ci.cli.{COMMANDS[cmd_name][0]}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, 1)
+            ctx.fail(f"no command '{args[0]}'" + (f"; did you mean '{close[0]}'?" if close else "; see --help"))
+        return super().resolve_command(ctx, args)
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from mlops_ci.cli.version import version_text
+
+        click.echo(version_text())
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the versions of mlops-ci and of the libraries in use, and exit.",
+)
+def root() -> None:
+    """GitOps for machine learning: a pull request is a judged experiment, a merge ships what was reviewed.
+
+    Run 'mlops-ci pull-request' in a model repository with an mlops.yaml.
+    """
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line and return the exit code; nothing but a bug ever shows a traceback."""
+    debug = "--debug" in argv or os.environ.get("MLOPS_CI_DEBUG") == "1"
+    try:
+        outcome = root.main(args=list(argv), prog_name="mlops-ci", standalone_mode=False)
+        return outcome if isinstance(outcome, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\ninterrupted; nothing half-written was left, run the same command again to go on", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MlopsError as error:
+        return _report(error, debug=debug)
+    except Exception as error:
+        return _report_bug(error, debug=debug)
+
+
+def _report(error: MlopsError, *, debug: bool) -> int:
+    from mlops_ci.cli.console import error_text
+
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    click.echo(error_text(error), err=True)
+    return error.exit_code
+
+
+def _report_bug(error: Exception, *, debug: bool) -> int:
+    from mlops_ci.cli.version import version_text
+
+    click.echo(f"error: this is a bug in mlops-ci: {type(error).__name__}: {error}", err=True)
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    else:
+        click.echo("  run again with --debug to see where", err=True)
+    click.echo(f"  please report it with these versions:\n{version_text()}", err=True)
+    return 1

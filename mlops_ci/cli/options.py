@@ -1,0 +1,84 @@
+"""The options that every command shares, and how they are told from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mlops_ci.cli.console import Console, detect
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """The shared options, parsed."""
+
+    config: Path
+    models: tuple[str, ...]
+    all_models: bool
+    base: str
+    json: bool
+    quiet: bool
+
+    def console(self) -> Console:
+        return detect(os.environ, quiet=self.quiet, json=self.json)
+
+
+_OUTPUT = (
+    click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."),
+    click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
+    click.option("--json", "json", is_flag=True, help="Print the result document on stdout, all else on stderr."),
+)
+_CONFIG = (
+    click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=Path("mlops.yaml"),
+        show_default=True,
+        help="The config file.",
+    ),
+)
+_SELECTION = (
+    click.option("--base", default="", metavar="REV", help="Compare with this revision. [default: the merge base]"),
+    click.option("--all", "all_models", is_flag=True, help="Take every model, affected or not."),
+    click.option("--model", "-m", "models", multiple=True, metavar="NAME", help="Take this model only. Repeatable."),
+)
+
+
+def _apply(function: Function, options: tuple[Callable[[Any], Any], ...]) -> Function:
+    for option in options:
+        function = option(function)
+    return function
+
+
+def output_options(function: Function) -> Function:
+    """--json, --quiet, --debug."""
+    return _apply(function, _OUTPUT)
+
+
+def config_options(function: Function) -> Function:
+    """The output options and --config."""
+    return _apply(function, _OUTPUT + _CONFIG)
+
+
+def common_options(function: Function) -> Function:
+    """All shared options."""
+    return _apply(function, _OUTPUT + _CONFIG + _SELECTION)
+
+
+def common(options: dict[str, Any]) -> Common:
+    """Take the shared options out of a command's keyword arguments."""
+    return Common(
+        config=options.pop("config"),
+        models=options.pop("models", ()),
+        all_models=options.pop("all_models", False),
+        base=options.pop("base", ""),
+        json=options.pop("json"),
+        quiet=options.pop("quiet"),
+    )

@@ -1,0 +1,76 @@
+"""What every stage command starts from: the config, the repository, and the models it is about."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+
+from mlops_ci.cli import wiring
+from mlops_ci.cli.console import Console
+from mlops_ci.cli.options import Common
+from mlops_ci.config.load import load
+from mlops_ci.config.types import Config, Model
+from mlops_ci.errors import UsageError
+from mlops_ci.io.git import Git
+from mlops_ci.io.workspace import Workspace
+from mlops_ci.records import Affected, Origin
+from mlops_ci.stages.affected import find_affected
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of one command. What is expensive is found when it is first asked for."""
+
+    options: Common
+    config: Config
+    console: Console
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.config.root)
+
+    @cached_property
+    def git(self) -> Git:
+        return wiring.git(self.config)
+
+    @cached_property
+    def base(self) -> str:
+        """The full SHA that is compared with: --base, or the merge base with the default branch."""
+        if self.options.base:
+            return self.git.resolve(self.options.base)
+        return self.git.merge_base(self.config.default_branch)
+
+    @cached_property
+    def affected(self) -> tuple[Affected, ...]:
+        """Every chosen model against the base."""
+        names = self.options.models or tuple(self.config.models)
+        return find_affected(self.config, [self.model(name) for name in names], git=self.git, base=self.base)
+
+    @cached_property
+    def origin(self) -> Origin:
+        return Origin(commit=self.git.head(), base=self.base, branch=self.git.branch(), dirty=bool(self.git.dirty()))
+
+    def model(self, name: str) -> Model:
+        """One model by name. Raises UsageError with the nearest name."""
+        if name in self.config.models:
+            return self.config.models[name]
+        close = difflib.get_close_matches(name, self.config.models, 1)
+        known = ", ".join(self.config.models)
+        raise UsageError(
+            f"no model '{name}' in {self.config.path.name}",
+            hint=f"did you mean '{close[0]}'?" if close else f"models: {known}",
+            docs="configuration.md#models",
+        )
+
+    @property
+    def selected(self) -> tuple[Affected, ...]:
+        """--model as named, --all as configured, otherwise the affected ones."""
+        everything = bool(self.options.models) or self.options.all_models
+        return tuple(item for item in self.affected if everything or item.affected)
+
+
+def open_session(options: Common) -> Session:
+    """Load the config. Raises ConfigError."""
+    return Session(options, load(options.config, os.environ), options.console())

@@ -1,0 +1,71 @@
+"""The only place that chooses back ends. Imports stay inside, so that a command pays for what it uses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_ci.config.types import Config, Dataset, Model
+from mlops_ci.ports import DataSource, Environments, Pipeline, Registry, Scorer, Tracker, Validator
+
+if TYPE_CHECKING:
+    from mlops_ci.io.git import Git
+
+
+def git(config: Config) -> Git:
+    """The repository around `mlops.yaml`."""
+    from mlops_ci.io.git import Git
+
+    return Git.open(config.root)
+
+
+def tracker(config: Config) -> Tracker:
+    from mlops_ci.backends.mlflow_tracker import MlflowTracker
+
+    return MlflowTracker(root=config.root, uri=config.tracking.uri, artifacts=config.tracking.artifacts)
+
+
+def registry(config: Config) -> Registry:
+    from mlops_ci.backends.mlflow_registry import MlflowRegistry
+
+    return MlflowRegistry(
+        root=config.root, uri=config.tracking.uri, registry_uri=config.tracking.registry_uri or config.tracking.uri
+    )
+
+
+def environments() -> Environments:
+    from mlops_ci.backends.uv_environments import UvEnvironments
+
+    return UvEnvironments(cache=user_cache() / "environments", environ=os.environ)
+
+
+def pipeline(model: Model) -> Pipeline:
+    from mlops_ci.backends.dvc_pipeline import DvcPipeline
+
+    return DvcPipeline(directory=model.directory, pipeline=model.train.pipeline, environ=os.environ)
+
+
+def scorer() -> Scorer:
+    from mlops_ci.backends.scorer import SubprocessScorer
+
+    return SubprocessScorer(environ=os.environ)
+
+
+def validator() -> Validator:
+    from mlops_ci.backends.gx_validator import GreatExpectations
+
+    return GreatExpectations()
+
+
+def source(model: Model, dataset: Dataset) -> DataSource:
+    from mlops_ci.backends.sources import open_source
+
+    return open_source(dataset.data, directory=model.directory, table=dataset.table, query=dataset.query)
+
+
+def user_cache() -> Path:
+    """Where built environments are kept between runs: MLOPS_CI_CACHE, XDG_CACHE_HOME or ~/.cache."""
+    if chosen := os.environ.get("MLOPS_CI_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlops-ci"

@@ -1,0 +1,1 @@
+"""`mlops.yaml`: read, check, type."""

@@ -1,0 +1,85 @@
+"""One tree of errors: what went wrong, where, how to mend it, and the exit code that follows.
+
+Every error a user can cause is raised from here. The first line is complete alone; `hint` says what to do
+next; `docs` is a page of the documentation. Anything else that escapes is a bug and exits with 1.
+"""
+
+from __future__ import annotations
+
+DOCS = "docs/"
+
+
+class MlopsError(Exception):
+    """An expected failure. Subclasses choose the exit code."""
+
+    exit_code = 1
+    page = "errors.md"
+
+    def __init__(self, message: str, *, hint: str = "", docs: str = "", where: str = "") -> None:
+        """`where` is `file` or `file:line`; it is put before the message."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.docs = docs or self.page
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class UsageError(MlopsError):
+    """The command, its options, or the state of the repository is not usable as it is."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """`mlops.yaml`, or a file it names, is wrong."""
+
+    page = "configuration.md"
+
+
+class PipelineError(UsageError):
+    """`dvc.yaml`, `dvc.lock` or a `.dvc` file is wrong, or uses what cannot be digested."""
+
+    page = "concepts.md#the-inputs-digest"
+
+
+class RepositoryError(UsageError):
+    """The git repository is missing, empty, shallow, or otherwise not what the command needs."""
+
+
+class MissingExtra(UsageError):
+    """A library of an optional extra is not installed."""
+
+    def __init__(self, extra: str, library: str) -> None:
+        super().__init__(
+            f"{library} is not installed; this command needs the '{extra}' extra",
+            hint=f"pip install 'mlops-ci[{extra}]'",
+        )
+
+
+class BackendError(MlopsError):
+    """Something outside failed: DVC, MLflow, a database, the user's own code, the disk."""
+
+    exit_code = 3
+
+
+class StageFailed(BackendError):
+    """The user's training or scoring code failed, hung, or wrote something unusable."""
+
+
+class DataError(BackendError):
+    """A data file or table could not be read as what it claims to be."""
+
+
+class GateFailed(MlopsError):
+    """A gate, a smoke test or a comparison of states was answered with no."""
+
+    exit_code = 10
+
+
+class StaleError(MlopsError):
+    """What was reviewed is not what is here now."""
+
+    exit_code = 11

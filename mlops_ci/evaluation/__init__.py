@@ -1,0 +1,1 @@
+"""The mathematics of comparison. No I/O."""

@@ -1,0 +1,1 @@
+"""GitHub: workflow commands now; context and forge with their issue."""

@@ -1,0 +1,1 @@
+"""The only doors to subprocesses, files that must not tear, git and the clock."""

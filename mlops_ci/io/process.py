@@ -1,0 +1,157 @@
+"""The one door to subprocesses. A child never outlives us: it has its own group, and the group is killed with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from mlops_ci.errors import BackendError
+from mlops_ci.io import clock
+
+TAIL_LINES = 20
+LONGEST_LINE = 4_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """A child that ended. `peak_memory_mb` is its largest process's resident peak (None where unknown)."""
+
+    code: int
+    stdout: str = ""
+    stderr: str = ""
+    tail: tuple[str, ...] = ()
+    seconds: float = 0.0
+    timed_out: bool = False
+    peak_memory_mb: float | None = None
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    input: str | None = None,
+    timeout: float | None = None,
+) -> Completed:
+    """Run to the end and keep what it printed. Raises BackendError if the program is missing or the time is up."""
+    words = [str(word) for word in argv]
+    started = clock.stopwatch()
+    with _start(words, cwd=cwd, env=env, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        try:
+            out, err = child.communicate(input.encode() if input is not None else b"", timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _kill(child)
+            raise BackendError(f"{words[0]} did not end within {timeout:g} s") from None
+        except BaseException:
+            _kill(child)
+            raise
+    return Completed(
+        code=child.returncode,
+        stdout=out.decode("utf-8", "replace"),
+        stderr=err.decode("utf-8", "replace"),
+        seconds=clock.stopwatch() - started,
+    )
+
+
+def stream(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    log: Path,
+    on_line: Callable[[str], None] = lambda line: None,
+    timeout: float | None = None,
+    largest_log: int = 64 * 1024 * 1024,
+) -> Completed:
+    """Run a child whose output is worth watching: every line goes to `on_line` and to the file `log`.
+
+    Standard output and error are one stream. The log stops growing at `largest_log` bytes and says so. After
+    `timeout` seconds the whole process group is killed and `timed_out` is true; so too when we are interrupted.
+    """
+    started = clock.stopwatch()
+    expired = threading.Event()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        open(log, "ab") as file,
+        _start([str(w) for w in argv], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as child,
+    ):
+
+        def expire() -> None:
+            expired.set()
+            _kill(child)
+
+        timer = threading.Timer(timeout or 0, expire)
+        if timeout:
+            timer.start()
+        try:
+            tail = _pump(child, file, on_line, largest_log)
+            peak = _wait(child)
+        except BaseException:
+            _kill(child)
+            raise
+        finally:
+            timer.cancel()
+    return Completed(
+        code=child.returncode,
+        tail=tail,
+        seconds=clock.stopwatch() - started,
+        timed_out=expired.is_set(),
+        peak_memory_mb=peak,
+    )
+
+
+def _start(
+    words: list[str], *, cwd: Path, env: Mapping[str, str] | None, stdin: int, stderr: int
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            words, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+        )
+    except FileNotFoundError:
+        raise BackendError(f"program not found: {words[0]}") from None
+    except OSError as error:
+        raise BackendError(f"could not start {words[0]}: {error.strerror}") from error
+
+
+def _pump(
+    child: subprocess.Popen[bytes], file: BinaryIO, on_line: Callable[[str], None], largest: int
+) -> tuple[str, ...]:
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    written = 0
+    assert child.stdout is not None
+    for raw in iter(partial(child.stdout.readline, LONGEST_LINE), b""):
+        if written < largest:
+            file.write(raw)
+            written += len(raw)
+            if written >= largest:
+                file.write(b"\n[mlops-ci: the log is full; what follows was not kept]\n")
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        tail.append(line)
+        on_line(line)
+    return tuple(tail)
+
+
+def _wait(child: subprocess.Popen[bytes]) -> float | None:
+    """Reap the child ourselves, because only wait4 tells the peak memory of it and its descendants."""
+    try:
+        _, status, usage = os.wait4(child.pid, 0)
+    except ChildProcessError:
+        child.wait()
+        return None
+    child.returncode = os.waitstatus_to_exitcode(status)
+    unit = 1024 * 1024 if os.uname().sysname == "Darwin" else 1024
+    return usage.ru_maxrss / unit
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)

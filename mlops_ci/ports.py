@@ -1,0 +1,161 @@
+"""What the stages need from the outside, as Protocols. One adapter a file in `backends/` keeps each of them.
+
+All methods block until done, raise `BackendError` (or a subclass) when the outside fails, and never leave
+half a result. Where a method is idempotent, or may meet another process, its docstring says how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from mlops_ci.records import Candidate, Judgement, Version
+from mlops_ci.records.training import PipelineStage
+from mlops_ci.records.validation import DataProfile, ExpectationResult
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
+    """A finished training, ready to be recorded. `directory` is the MLflow model directory the pipeline wrote."""
+
+    model: str
+    directory: Path
+    inputs_digest: str
+    model_digest: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    data: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+
+class Tracker(Protocol):
+    """Where training runs are kept (MLflow)."""
+
+    def find(self, model: str, inputs_digest: str) -> Candidate | None:
+        """The newest finished run with this inputs digest; half-written runs are not candidates."""
+
+    def record(self, trained: TrainedModel) -> Candidate:
+        """Log a training; the model directory goes up byte for byte. Idempotent per inputs and model digest."""
+
+    def judge(self, run_id: str, judgement: Judgement, *, files: Mapping[str, Path]) -> None:
+        """Attach a judgement and its files (artifact path → local file). Repeating it replaces the former one."""
+
+    def store(self, run_id: str, artifact: str, path: Path) -> None:
+        """Upload one file as the artifact `artifact` (a POSIX path). Repeating it replaces it."""
+
+    def fetch(self, run_id: str, artifact: str, into: Path) -> Path | None:
+        """Download one file or directory to `into`; None where the run has no such artifact."""
+
+
+class Registry(Protocol):
+    """Where versions have numbers and environments have aliases (MLflow)."""
+
+    def champion(self, model: str, environment: str) -> Version | None:
+        """The version the environment's alias names, or None where there is none."""
+
+    def version_of(self, model: str, model_digest: str) -> Version | None:
+        """The version with this model digest; the lowest number if a crash ever left two."""
+
+    def create(self, model: str, candidate: Candidate, *, tags: Mapping[str, str]) -> tuple[Version, bool]:
+        """One version per model digest, however often and by however many processes: (version, was it created now)."""
+
+    def point(self, model: str, environment: str, version: Version) -> None:
+        """Move the environment's alias, and write the move to the journal in the model's tags."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """A Python of the user's. `digest` names the environment by content; `path` is its executable."""
+
+    path: Path
+    digest: str
+    version: str
+    description: str
+
+    def environ(self, base: Mapping[str, str]) -> dict[str, str]:
+        """`base` with this environment in front on PATH, and nothing of ours leaking in."""
+        env = {
+            k: v for k, v in base.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+        }
+        env["PATH"] = f"{self.path.parent}:{base.get('PATH', '')}"
+        env["VIRTUAL_ENV"] = str(self.path.parent.parent)
+        return env
+
+
+class Environments(Protocol):
+    """Builds the user's Python environments (uv) and keeps them by content hash."""
+
+    def prepare(self, directory: Path, spec: str, *, say: Say) -> Interpreter:
+        """`spec`: a requirements file, `pyproject.toml`, `uv.lock`, or the path of a Python; '' looks for the first of them.
+        Two processes at once build it once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineRun:
+    """What the pipeline did."""
+
+    stages: tuple[PipelineStage, ...]
+    seconds: float
+    peak_memory_mb: float | None
+    unstable: tuple[str, ...] = ()
+
+
+class Pipeline(Protocol):
+    """The model's DVC pipeline."""
+
+    def reproduce(self, target: str, *, interpreter: Interpreter, log: Path, say: Say, timeout: float) -> PipelineRun:
+        """Bring `target` up to date: pull the run cache, run what changed, push outputs and run cache.
+        Raises StageFailed with the stage's name, exit code and last lines."""
+
+    def verify(self, target: str, *, interpreter: Interpreter, log: Path, say: Say, timeout: float) -> PipelineRun:
+        """Run everything `target` reaches once more and list the outputs that came out differently."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringJob:
+    """What the scorer is asked: read `data`, predict all rows, write `predictions` (Parquet) and `summary` (JSON)."""
+
+    model_directory: Path
+    data: Path
+    label: str
+    group: str
+    task: str
+    predictions: Path
+    summary: Path
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+
+class Scorer(Protocol):
+    """Runs our scorer script in the user's environment."""
+
+    def score(
+        self, job: ScoringJob, *, interpreter: Interpreter, cwd: Path, log: Path, say: Say, timeout: float
+    ) -> Mapping[str, Any]:
+        """Score and return the summary. Raises StageFailed with the last lines where the user's code fails or hangs."""
+
+
+class Validator(Protocol):
+    """Runs an expectation suite (Great Expectations)."""
+
+    def validate(
+        self, source: DataSource, suite: Path, *, redact: Sequence[str], say: Say
+    ) -> tuple[ExpectationResult, ...]:
+        """Every expectation of the suite, in its order. An unknown type or an empty suite raises ConfigError."""
+
+    def suggest(self, source: DataSource, *, name: str) -> dict[str, Any]:
+        """A first suite in GX's JSON, each expectation's `meta.notes` saying why it is there."""
+
+
+class DataSource(Protocol):
+    """A data set that can be counted, profiled and read: files (CSV, Parquet) or SQL."""
+
+    @property
+    def name(self) -> str: ...
+
+    def profile(self, *, redact: Sequence[str]) -> DataProfile:
+        """Full-data summary: rows, columns, null shares, distinct counts, ranges."""

@@ -1,0 +1,58 @@
+"""Candidates, versions and releases: what a model is once it has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlops_ci.records.results import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What was decided about a candidate, and on what: the digest covers gates, metrics, slices and holdout."""
+
+    verdict: Verdict
+    passed: bool
+    digest: str
+    holdout: str
+    champion: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A trained model. Digests are lower-case sha256 hex; `data` maps a data path to its content hash."""
+
+    model: str
+    inputs_digest: str
+    model_digest: str
+    run_id: str
+    data: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    judgement: Judgement | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """A registered model version; `number` is a string on every store; `tags` are the registry's own."""
+
+    model: str
+    number: str
+    run_id: str
+    model_digest: str
+    inputs_digest: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What is copied verbatim from environment to environment."""
+
+    model: str
+    version: str
+    model_digest: str
+    inputs_digest: str
+    run_id: str
+    image_digest: str = ""
+    serving: Mapping[str, str] = field(default_factory=dict)

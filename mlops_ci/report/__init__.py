@@ -1,0 +1,1 @@
+"""Results to terminal, Markdown, HTML and JSON, from the result files alone."""

@@ -1,0 +1,1 @@
+"""The model server; comes with the merge loop."""

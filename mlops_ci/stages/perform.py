@@ -1,0 +1,44 @@
+"""Run one stage for one model and keep its result: stamped, timed, stored whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from mlops_ci import __version__
+from mlops_ci.errors import MlopsError
+from mlops_ci.io import clock
+from mlops_ci.io.workspace import Workspace
+from mlops_ci.records import Failure, Origin, StageResult, Status
+
+
+def perform(
+    stage: str, model: str, function: Callable[[], StageResult], *, workspace: Workspace, origin: Origin
+) -> StageResult:
+    """Call the stage; an expected error becomes a result with status `error` (or `stale`, `failed`), never a lost one.
+
+    The former result is dropped first: whatever happens, an old result is never read as this run's.
+    """
+    workspace.forget(model, (stage,))
+    started, begun = clock.timestamp(), clock.stopwatch()
+    try:
+        result = function()
+    except MlopsError as error:
+        result = _failed(stage, model, error)
+    result = dataclasses.replace(
+        result,
+        origin=origin,
+        started=started,
+        seconds=round(clock.stopwatch() - begun, 3),
+        tool=f"mlops-ci {__version__}",
+    )
+    workspace.write_result(result)
+    return result
+
+
+def _failed(stage: str, model: str, error: MlopsError) -> StageResult:
+    status = {10: Status.FAILED, 11: Status.STALE}.get(error.exit_code, Status.ERROR)
+    failure = Failure(
+        message=error.message, hint=error.hint, docs=error.docs, where=error.where, exit_code=error.exit_code
+    )
+    return StageResult(stage=stage, model=model, status=status, reason=str(error), failure=failure)

@@ -1,0 +1,180 @@
+"""YAML 1.2 (core schema) over PyYAML's C parser: the dialect DVC reads, with limits against hostile documents.
+
+PyYAML alone speaks YAML 1.1, where `on` is a boolean and `1e-3` a string; DVC does not. Both our own config and
+the pipeline files are read here, so that they mean the same everywhere.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import yaml
+
+MAX_BYTES = 1024 * 1024
+MAX_VALUES = 200_000
+MAX_DEPTH = 60
+
+_PLAIN: tuple[tuple[str, str, str], ...] = (
+    ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("tag:yaml.org,2002:int", r"^(?:[-+]?[0-9][0-9_]*|0o[0-7]+|0x[0-9a-fA-F]+)$", "-+0123456789"),
+    (
+        "tag:yaml.org,2002:float",
+        r"^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?(?:[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)"
+        r"|[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        "-+0123456789.",
+    ),
+    ("tag:yaml.org,2002:merge", r"^(?:<<)$", "<"),
+    ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
+    ("tag:yaml.org,2002:timestamp", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "0123456789"),
+)
+
+
+class YamlError(ValueError):
+    """The text is not one YAML document we accept. `line` counts from 1; 0 where there is none."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Document:
+    """The value, and the line (from 1) of every key and item by dotted path: `models.a.gates[0].min`."""
+
+    value: Any
+    lines: dict[str, int] = field(default_factory=dict)
+
+
+class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+
+
+for _tag, _pattern, _first in _PLAIN:
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), ["" if c == "\0" else c for c in _first])
+
+
+def load(content: bytes) -> Document:
+    """Read one document. Raises YamlError for bad UTF-8, syntax, duplicate or non-scalar keys, and bombs."""
+    if len(content) > MAX_BYTES:
+        raise YamlError(f"the file has {len(content):,} bytes; the limit is {MAX_BYTES:,} (1 MiB)")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise YamlError(f"not UTF-8: byte 0x{content[error.start]:02x}; save the file as UTF-8", line) from None
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        raise _syntax(error, text) from None
+    except RecursionError:
+        raise YamlError("nested too deeply") from None
+    builder = _Builder()
+    return Document(None if node is None else builder.value(node, "", 0), builder.lines)
+
+
+def _syntax(error: yaml.YAMLError, text: str) -> YamlError:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line = mark.line + 1 if mark else 0
+    problem = getattr(error, "problem", None) or str(error)
+    lines = text.splitlines()
+    if 0 < line <= len(lines) and re.match(r"^\s*\t", lines[line - 1]):
+        return YamlError("a tab indents this line; YAML is indented by spaces only", line)
+    if "special characters are not allowed" in str(error) or "control characters" in str(error):
+        return YamlError("a control character stands in the file", line)
+    if "expected a single document" in str(error):
+        return YamlError("more than one document; remove the '---' between them", line)
+    return YamlError(f"not valid YAML: {problem}", line)
+
+
+class _Builder:
+    """Turns composed nodes into values, counting as it goes: an alias costs as much as what it stands for."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, int] = {}
+        self.count = 0
+
+    def value(self, node: yaml.Node, path: str, depth: int) -> Any:
+        self.count += 1
+        line = node.start_mark.line + 1
+        if self.count > MAX_VALUES:
+            raise YamlError(f"more than {MAX_VALUES:,} values once its anchors are expanded", line)
+        if depth > MAX_DEPTH:
+            raise YamlError(f"nested more than {MAX_DEPTH} levels deep, or an anchor that contains itself", line)
+        if path:
+            self.lines.setdefault(path, line)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(node.value)]
+        assert isinstance(node, yaml.MappingNode)
+        return self._mapping(node, path, depth)
+
+    def _mapping(self, node: yaml.MappingNode, path: str, depth: int) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        merged: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                merged = {**self._merged(value_node, path, depth), **merged}
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise YamlError("a key must be plain text", line)
+            key = _scalar(key_node)
+            if key in found:
+                raise YamlError(f"the key '{key_node.value}' appears twice in one map", line)
+            below = f"{path}.{key_node.value}" if path else str(key_node.value)
+            self.lines[below] = line
+            found[key] = self.value(value_node, below, depth + 1)
+        return {**merged, **found} if merged else found
+
+    def _merged(self, node: yaml.Node, path: str, depth: int) -> dict[Any, Any]:
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        merged: dict[Any, Any] = {}
+        for part in parts:
+            value = self.value(part, path, depth + 1)
+            if not isinstance(value, dict):
+                raise YamlError("'<<' merges maps only", part.start_mark.line + 1)
+            merged = {**value, **merged}
+        return merged
+
+
+def _int(text: str) -> int:
+    text = text.replace("_", "")
+    if text.startswith(("0o", "0x")):
+        return int(text[2:], 8 if text[1] == "o" else 16)
+    return int(text)
+
+
+def _float(text: str) -> float:
+    text = text.replace("_", "").lower()
+    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "tag:yaml.org,2002:null": lambda text: None,
+    "tag:yaml.org,2002:bool": lambda text: text.lower() == "true",
+    "tag:yaml.org,2002:int": _int,
+    "tag:yaml.org,2002:float": _float,
+    "tag:yaml.org,2002:timestamp": datetime.date.fromisoformat,
+    "tag:yaml.org,2002:str": str,
+}
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    build = _SCALARS.get(node.tag)
+    line = node.start_mark.line + 1
+    if build is None:
+        raise YamlError(f"the tag {node.tag!r} is not allowed", line)
+    try:
+        return build(node.value)
+    except ValueError as error:
+        raise YamlError(f"{node.value!r} is not a valid value: {error}", line) from None
