@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -75,14 +77,15 @@ def stream(
     """Run a child whose output is worth watching: every line goes to `on_line` and to the file `log`.
 
     Standard output and error are one stream. The log stops growing at `largest_log` bytes and says so. After
-    `timeout` seconds the whole process group is killed and `timed_out` is true; so too when we are interrupted.
+    `timeout` seconds the whole process group is killed and `timed_out` is true; so too when we are interrupted, or
+    killed. Raises BackendError if the program is missing.
     """
     started = clock.stopwatch()
     expired = threading.Event()
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         open(log, "ab") as file,
-        _start([str(w) for w in argv], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as child,
+        _start(_supervised(argv, env), cwd=cwd, env=env, stdin=subprocess.PIPE, stderr=subprocess.STDOUT) as child,
     ):
 
         def expire() -> None:
@@ -107,6 +110,13 @@ def stream(
         timed_out=expired.is_set(),
         peak_memory_mb=peak,
     )
+
+
+def _supervised(argv: Sequence[str | Path], env: Mapping[str, str] | None) -> list[str]:
+    words = [str(word) for word in argv]
+    if shutil.which(words[0], path=None if env is None else env.get("PATH")) is None:
+        raise BackendError(f"program not found: {words[0]}")
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")), *words]
 
 
 def _start(

@@ -1,0 +1,30 @@
+"""Runs one command so that it cannot outlive us. A script of its own: it imports nothing but the standard library.
+
+`kill -9` gives us no chance to end our children, and an orphaned training would go on writing the files that the
+rerun writes. So each long command runs under this process: its standard input is a pipe that only we hold, and
+when that closes, however we died, the whole process group goes.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+
+def main(command: list[str]) -> int:
+    """Run `command` and return its exit code, 128 + n where signal n ended it."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _die_with_parent() -> None:
+    while os.read(0, 1):
+        continue
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
