@@ -170,19 +170,27 @@ def toy(tmp_path: Path) -> Person:
     return person
 
 
+CROWN = """\
+import os, sys
+from pathlib import Path
+from mlops_ci.cli import wiring
+from mlops_ci.config.load import load
+
+name, digest = sys.argv[1:]
+registry = wiring.registry(load(Path("mlops.yaml"), os.environ))
+version = registry.version_of(name, digest)
+assert version is not None
+registry.point(name, "production", version)
+"""
+
+
 @pytest.fixture
 def crown() -> Callable[[Person, str], None]:
     """Register what was judged and make it production's champion, as the merge loop will."""
 
     def register_and_point(person: Person, model: str) -> None:
         person.mlops("register", "--model", model)
-        code = (
-            "import os; from pathlib import Path; from mlops_ci.config.load import load; from mlops_ci.cli import wiring;"
-            "config = load(Path('mlops.yaml'), os.environ); registry = wiring.registry(config);"
-            f"import json; found = json.load(open('.mlops/results/{model}/register.json'));"
-            f"version = registry.version_of('{model}', found['outputs']['model-digest']);"
-            f"registry.point('{model}', 'production', version)"
-        )
-        subprocess.run([sys.executable, "-c", code], cwd=person.home, check=True)
+        digest = person.result(model, "register")["details"]["model_digest"]
+        subprocess.run([sys.executable, "-c", CROWN, model, digest], cwd=person.home, check=True)
 
     return register_and_point

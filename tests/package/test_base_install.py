@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
+UV = find_uv_bin()
 ROOT = Path(__file__).parents[2]
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
 HEAVY = ("pandas", "numpy", "scipy", "mlflow", "dvc", "great_expectations", "pyarrow", "matplotlib", "sqlalchemy")
@@ -27,7 +29,8 @@ def interpreters() -> dict[str, Path]:
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path(pwd.getpwuid(os.getuid()).pw_dir) / ".pyenv")
     found: dict[str, Path] = {}
     for version in SUPPORTED:
-        for candidate in (f"python{version}", *sorted(pyenv.glob(f"versions/{version}.*/bin/python"))):
+        candidates: list[str | Path] = [f"python{version}", *sorted(pyenv.glob(f"versions/{version}.*/bin/python"))]
+        for candidate in candidates:
             try:
                 probe = subprocess.run(
                     [candidate, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True, check=True
@@ -42,7 +45,7 @@ def interpreters() -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
-    subprocess.run(["uv", "build", "--quiet", "--wheel", "--out-dir", out, ROOT], check=True)
+    subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", out, ROOT], check=True)
     (built,) = out.glob("*.whl")
     return built
 
@@ -53,8 +56,8 @@ def test_base_install_checks_a_repository(version: str, wheel: Path, tmp_path: P
     if version not in interpreters():
         pytest.skip(f"no Python {version} on this machine")
     venv = tmp_path / "venv"
-    subprocess.run(["uv", "venv", "--quiet", "--python", interpreters()[version], venv], check=True)
-    subprocess.run(["uv", "pip", "install", "--quiet", "--python", venv / "bin/python", wheel], check=True)
+    subprocess.run([UV, "venv", "--quiet", "--python", interpreters()[version], venv], check=True)
+    subprocess.run([UV, "pip", "install", "--quiet", "--python", venv / "bin/python", wheel], check=True)
     repository = tmp_path / "repository"
     repository.mkdir()
     (repository / "mlops.yaml").write_text(CONFIG)
