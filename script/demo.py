@@ -93,9 +93,8 @@ class Demo:
         self.crown()
 
     def crown(self) -> None:
-        from mlops_ci.config.load import load
-
         from mlops_ci.cli import wiring
+        from mlops_ci.config.load import load
         from mlops_ci.io.workspace import Workspace
 
         result = Workspace(self.home).read_result(MODEL, "register")
