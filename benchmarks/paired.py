@@ -29,7 +29,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table. `target` is the ratio that must be reached, as text; `met` is None for rows without one."""
+    """One line of the table. `target` is the ratio to reach, as text; `met` is None where there is none."""
 
     what: str
     ours: str

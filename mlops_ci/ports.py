@@ -91,7 +91,7 @@ class Environments(Protocol):
     """Builds the user's Python environments (uv) and keeps them by content hash."""
 
     def prepare(self, directory: Path, spec: str, *, say: Say) -> Interpreter:
-        """`spec`: a requirements file, `pyproject.toml`, `uv.lock`, or the path of a Python; '' looks for the first of them.
+        """`spec`: requirements file, `pyproject.toml`, `uv.lock`, or a Python's path; '' looks for the first there is.
         Two processes at once build it once."""
 
 

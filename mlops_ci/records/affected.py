@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One reason. `kind`: file, parameter, command, stage, environment, data, config, model; `old`/`new` are short text."""
+    """One reason; `kind`: file, parameter, command, stage, environment, data, config or model."""
 
     kind: str
     name: str

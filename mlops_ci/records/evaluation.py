@@ -38,7 +38,7 @@ class MetricResult:
 @dataclass(frozen=True, kw_only=True)
 class SliceResult:
     """One slice. `p_value` is one-sided for a drop larger than `max_drop`, Holm-adjusted over all slices tested;
-    `drop` is the loss of quality (positive is worse, whatever the direction). `tested` is false where rows < min_rows."""
+    `drop` is the loss of quality (positive is worse, whatever the direction). `tested` is false below min_rows."""
 
     by: str
     value: str

@@ -1,0 +1,125 @@
+"""Killed, interrupted, run twice at once: the rerun is always clean."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.person import Person
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+STAGES = ("validate", "train", "evaluate")
+
+
+def until(child: subprocess.Popen[str], words: str) -> None:
+    """Read the child's progress up to the line with these words."""
+    assert child.stderr is not None
+    for line in child.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"the run ended without saying {words!r}")
+
+
+def children_of(folder: Path) -> list[int]:
+    """Processes that still work in this folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve().is_relative_to(folder):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def assert_clean(toy: Person) -> None:
+    """After the rerun: one candidate, whole results, nothing left beside them."""
+    assert len(toy.runs()) == 1
+    for stage in STAGES:
+        assert toy.result("toy", stage)["status"] == "passed"
+    assert not list((toy.home / ".mlops/results").rglob(".*"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_in_a_stage_then_run_again(toy: Person, stage: str) -> None:
+    child = toy.start("pull-request")
+    until(child, f"{stage} toy")
+    child.kill()
+    child.communicate()
+    toy.mlops("pull-request")
+    assert_clean(toy)
+    assert not children_of(toy.home)
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate"])
+def test_interrupted_in_a_stage_then_run_again(toy: Person, stage: str) -> None:
+    child = toy.start("pull-request")
+    until(child, f"{stage} toy")
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "Traceback" not in err
+    assert not children_of(toy.home)
+    toy.mlops("pull-request")
+    assert_clean(toy)
+
+
+def test_a_second_run_in_one_checkout_is_told_so(toy: Person) -> None:
+    first = toy.start("pull-request")
+    until(first, "validate toy")
+    said = toy.mlops("pull-request", expect=3)
+    assert "another mlops-ci run is at work in this checkout" in said
+    first.communicate(timeout=300)
+    assert first.returncode == 0
+    assert_clean(toy)
+
+
+def test_a_failing_stage_shows_its_last_lines(toy: Person) -> None:
+    toy.write("train.py", "print('reading')\nraise RuntimeError('no such flight')\n")
+    toy.commit("Break training")
+    said = toy.mlops("pull-request", expect=3)
+    assert "RuntimeError: no such flight" in said
+    assert "train" in said
+    result = toy.result("toy", "train")
+    assert result["status"] == "error"
+    assert result["failure"]["exit_code"] == 3
+    assert toy.runs() == []
+
+
+def test_a_second_model_is_judged_although_the_first_one_fails(toy: Person) -> None:
+    text = (toy.home / "mlops.yaml").read_text()
+    other = (
+        text.split("models:\n")[1]
+        .replace("  toy:", "  other:", 1)
+        .replace("    task:", "    path: other\n    task:", 1)
+    )
+    toy.write("mlops.yaml", text + other)
+    for name in ("train.py", "dvc.yaml", "params.yaml", "data/train.csv", "data/holdout.csv", "expectations/rows.json"):
+        toy.write(f"other/{name}", (toy.home / name).read_text())
+    toy.write("other/.gitignore", "/model\n")
+    toy.write("train.py", "raise SystemExit(4)\n")
+    toy.commit("Add a second model, break the first")
+    toy.mlops("pull-request", expect=3)
+    assert toy.result("toy", "train")["status"] == "error"
+    assert toy.result("other", "evaluate")["status"] == "passed"
+
+
+def test_a_full_disk_is_named(toy: Person) -> None:
+    """A file-size limit stands in for the full disk: the kernel refuses the write half-way."""
+    command = ["bash", "-c", 'ulimit -f 2; exec "$0" -m mlops_ci pull-request', sys.executable]
+    ended = subprocess.run(command, cwd=toy.home, capture_output=True, text=True)
+    assert ended.returncode == 3
+    assert "Traceback" not in ended.stderr
+    toy.mlops("pull-request")
+    assert_clean(toy)
+
+
+def test_results_hold_no_nan(toy: Person) -> None:
+    toy.mlops("pull-request")
+    for path in (toy.home / ".mlops/results").rglob("*.json"):
+        json.loads(path.read_text(), parse_constant=pytest.fail)
