@@ -64,6 +64,23 @@ def run(
     )
 
 
+def run_bytes(
+    argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, input: bytes = b""
+) -> bytes:
+    """Run to the end and return standard output as it is. Raises BackendError if the program fails."""
+    words = [str(word) for word in argv]
+    with _start(words, cwd=cwd, env=env, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        out, err = child.communicate(input)
+    if child.returncode != 0:
+        raise BackendError(f"{words[0]} failed: {err.decode('utf-8', 'replace').strip()}")
+    return out
+
+
+def inherited() -> dict[str, str]:
+    """This process's environment, for a child that needs it with a few changes."""
+    return dict(os.environ)
+
+
 def stream(
     argv: Sequence[str | Path],
     *,
