@@ -6,7 +6,6 @@ pager, prompt or optional lock; hooks never run, since nothing here writes.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -248,7 +247,7 @@ class WorkingTree:
             found[path] = _run(self.root, "hash-object", "--", path).stdout.strip()
         for path in self.changed:
             if (self.root / path).is_symlink():
-                target = os.readlink(self.root / path)
+                target = str((self.root / path).readlink())
                 found[path] = _run(self.root, "hash-object", "--stdin", input=target).stdout.strip()
         return found
 

@@ -1,0 +1,25 @@
+"""What a digest reads: the files of one state of a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class Tree(Protocol):
+    """The files of a repository at one moment. Paths are POSIX, from the repository's root."""
+
+    def paths(self) -> Iterable[str]:
+        """Every file."""
+
+    def exists(self, path: str) -> bool:
+        """Whether `path` is a file here."""
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """A hint that these will be read."""
+
+    def read(self, path: str) -> bytes:
+        """A file's content. Raises KeyError where there is none."""
+
+    def digest(self, path: str) -> str:
+        """A name for the file's content that is the same on every machine. Raises KeyError where there is none."""
