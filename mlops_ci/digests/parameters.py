@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -31,11 +33,13 @@ def _yaml(content: bytes) -> Any:
 
 
 def _toml(content: bytes) -> Any:
-    try:
+    if sys.version_info >= (3, 11):
         import tomllib
-    except ModuleNotFoundError:
-        import tomli as tomllib
-    return tomllib.loads(content.decode())
+
+        return tomllib.loads(content.decode())
+    import tomli
+
+    return tomli.loads(content.decode())
 
 
 def _python(content: bytes) -> dict[str, Any]:
@@ -58,4 +62,4 @@ def _constants(body: list[ast.stmt]) -> dict[str, Any]:
     return found
 
 
-_PARSERS = {".json": json.loads, ".toml": _toml, ".py": _python}
+_PARSERS: dict[str, Callable[[bytes], Any]] = {".json": json.loads, ".toml": _toml, ".py": _python}
