@@ -188,9 +188,9 @@ class _Graph:
         found = {item.path: item.hash for item in self.project.tracked if overlaps(item.path, dep)}
         inside = "" if dep == "." else f"{dep}/"
         for path in self.project.files:
-            if path.startswith(inside) and not path.startswith(".dvc/") and not _is_record(path):
-                if not any(path == out or path.startswith(f"{out}/") for out in outs):
-                    found[path] = self.project.tree.digest(path)
+            written = any(path == out or path.startswith(f"{out}/") for out in outs)
+            if path.startswith(inside) and not written and not _is_record(path):
+                found[path] = self.project.tree.digest(path)
         if found or producers:
             return found
         raise PipelineError(
@@ -211,7 +211,7 @@ class _Graph:
 
 def _is_record(path: str) -> bool:
     """Files that DVC writes beside data are records of it, not part of it."""
-    return path.endswith(".dvc") or posixpath.basename(path) in ("dvc.lock", ".gitignore")
+    return path.endswith(".dvc") or path.startswith(".dvc/") or posixpath.basename(path) in ("dvc.lock", ".gitignore")
 
 
 def flatten(key: str, value: Any) -> Iterator[tuple[str, str]]:

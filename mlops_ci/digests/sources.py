@@ -78,7 +78,7 @@ class Project:
         return value or {}
 
     def locked(self, stage: Stage, section: str) -> dict[str, str]:
-        """path from the root → hash, from the `deps` or `outs` of a stage's entry in dvc.lock; {} where there is none."""
+        """path from the root → hash, from the `deps` or `outs` of a stage in dvc.lock; {} where it has none."""
         file = posixpath.join(posixpath.dirname(stage.file), "dvc.lock")
         if file not in self._locks:
             self._locks[file] = self._yaml(file) if self.tree.exists(file) else {}
