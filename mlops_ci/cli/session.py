@@ -46,7 +46,9 @@ class Session:
     def affected(self) -> tuple[Affected, ...]:
         """Every chosen model against the base."""
         names = self.options.models or tuple(self.config.models)
-        return find_affected(self.config, [self.model(name) for name in names], git=self.git, base=self.base)
+        return find_affected(
+            self.config, [self.model(name) for name in names], git=self.git, base=self.base, environ=os.environ
+        )
 
     @cached_property
     def origin(self) -> Origin:

@@ -64,7 +64,8 @@ def dotted(path: Iterable[str | int]) -> str:
 def _problems(error: Any) -> Iterator[Problem]:
     path = dotted(error.absolute_path)
     place = path or "the file"
-    describe = _KEYWORDS.get(str(error.validator))
+    names = "propertyNames" in error.absolute_schema_path
+    describe = _bad_name if names else _KEYWORDS.get(str(error.validator))
     if describe is None:
         yield Problem(path=path, message=f"{place} is not valid: {error.validator} {error.validator_value}")
     else:

@@ -1,0 +1,37 @@
+"""`mlops-ci affected`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mlops_ci.cli.options import common, common_options
+from mlops_ci.cli.session import open_session
+from mlops_ci.records import Affected, encode
+
+
+@click.command("affected")
+@common_options
+def command(**options: Any) -> int:
+    """Say which models this branch changes, and why.
+
+    Compares the inputs digest and what decides the judgement in the base revision with the working tree. Reads
+    git alone: no data is pulled and nothing is run.
+    """
+    session = open_session(common(options))
+    if session.console.json:
+        session.console.document([encode(item) for item in session.affected])
+    for item in session.affected:
+        session.console.show("\n".join(lines(item)))
+    if changed := session.git.dirty():
+        session.console.say(f"note: the working tree has uncommitted changes ({', '.join(changed[:3])}, …)")
+    return 0
+
+
+def lines(item: Affected) -> list[str]:
+    """One model as text: affected or not, since when, and every reason."""
+    base = item.base[:12] or "the beginning"
+    if not item.affected:
+        return [f"{item.model}: not affected since {base} (inputs {item.inputs_digest[:12]})"]
+    return [f"{item.model}: affected since {base}", *(f"  {change.sentence()}" for change in item.changes)]
