@@ -30,6 +30,11 @@ class Project:
         self._stages: dict[str, dict[str, Stage]] = {}
         self._locks: dict[str, dict[str, Any]] = {}
 
+    @classmethod
+    def of(cls, tree: Tree | Project) -> Project:
+        """A Project as it is, or a new one over a tree."""
+        return tree if isinstance(tree, Project) else cls(tree)
+
     def stages(self, file: str) -> dict[str, Stage]:
         """The stages of one dvc.yaml."""
         if file not in self._stages:

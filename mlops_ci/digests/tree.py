@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 
 class Tree(Protocol):
     """The files of a repository at one moment. Paths are POSIX, from the repository's root."""
+
+    @property
+    def root(self) -> Path:
+        """The work tree's folder on this machine. It never enters a digest."""
 
     def paths(self) -> Iterable[str]:
         """Every file."""

@@ -21,15 +21,15 @@ State = tuple[Model, Inputs, str]
 def find_affected(
     config: Config, models: Sequence[Model], *, git: Git, base: str, environ: Mapping[str, str]
 ) -> tuple[Affected, ...]:
-    """Compare every model with the revision `base` ('' is the empty tree). Raises PipelineError for a broken pipeline."""
+    """Compare every model with the revision `base` ('' is the empty tree). Raises PipelineError."""
     now = Project(git.working_tree())
     before = Project(git.tree(base))
     old_models = _models_of(config, before, git, environ)
     found = []
     for model in models:
-        inputs = model_inputs(model, now, root=git.root)
-        judgement = judgement_digest(model, now, inputs, root=git.root)
-        old = _state(old_models.get(model.name), before, git)
+        inputs = model_inputs(model, now)
+        judgement = judgement_digest(model, now, inputs)
+        old = _state(old_models.get(model.name), before)
         found.append(_compare((model, inputs, judgement), old, base))
     return tuple(found)
 
@@ -45,13 +45,13 @@ def _models_of(config: Config, project: Project, git: Git, environ: Mapping[str,
         return {}
 
 
-def _state(model: Model | None, project: Project, git: Git) -> State | None:
+def _state(model: Model | None, project: Project) -> State | None:
     """The model's digests in the base, or None where it could not have been trained there."""
     if model is None:
         return None
     try:
-        inputs = model_inputs(model, project, root=git.root)
-        return model, inputs, judgement_digest(model, project, inputs, root=git.root)
+        inputs = model_inputs(model, project)
+        return model, inputs, judgement_digest(model, project, inputs)
     except MlopsError:
         return None
 

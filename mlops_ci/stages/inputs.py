@@ -12,6 +12,7 @@ from typing import Any
 from mlops_ci.config.types import Model
 from mlops_ci.digests.inputs import Inputs, find_inputs
 from mlops_ci.digests.sources import Project
+from mlops_ci.digests.tree import Tree
 from mlops_ci.errors import ConfigError, PipelineError
 from mlops_ci.records import encode
 
@@ -27,23 +28,29 @@ def folder_of(model: Model, root: Path) -> str:
     return "" if relative == "." else relative
 
 
-def model_inputs(model: Model, project: Project, *, root: Path) -> Inputs:
-    """The inputs of a model in one state of the repository whose work tree is `root`. Raises PipelineError."""
+def model_inputs(model: Model, tree: Tree | Project) -> Inputs:
+    """The inputs of a model in one state of the repository. Raises PipelineError.
+
+    A Project in place of a tree shares what it parsed with other models.
+    """
+    project = Project.of(tree)
     return find_inputs(
         project,
-        directory=folder_of(model, root),
+        directory=folder_of(model, project.tree.root),
         pipeline=model.train.pipeline,
         target=model.train.target,
         environment=model.train.environment,
     )
 
 
-def judgement_digest(model: Model, project: Project, inputs: Inputs, *, root: Path) -> str:
+def judgement_digest(model: Model, tree: Tree | Project, inputs: Inputs | None = None) -> str:
     """sha256 over what decides the judgement apart from the model: gates, metrics, slices, overrides, suites, data.
 
     Data is named by git's blob, by its `.dvc` hash, or, where the pipeline writes it, by the inputs that do.
     """
-    folder = folder_of(model, root)
+    project = Project.of(tree)
+    inputs = inputs or model_inputs(model, project)
+    folder = folder_of(model, project.tree.root)
     document = {
         "version": 1,
         "task": model.task,
