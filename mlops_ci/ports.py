@@ -39,6 +39,9 @@ class Tracker(Protocol):
     def find(self, model: str, inputs_digest: str) -> Candidate | None:
         """The newest finished run with this inputs digest; half-written runs are not candidates."""
 
+    def load(self, run_id: str) -> Candidate:
+        """The candidate of one run."""
+
     def record(self, trained: TrainedModel) -> Candidate:
         """Log a training; the model directory goes up byte for byte. Idempotent per inputs and model digest."""
 
@@ -90,9 +93,10 @@ class Interpreter:
 class Environments(Protocol):
     """Builds the user's Python environments (uv) and keeps them by content hash."""
 
-    def prepare(self, directory: Path, spec: str, *, say: Say) -> Interpreter:
-        """`spec`: requirements file, `pyproject.toml`, `uv.lock`, or a Python's path; '' looks for the first there is.
-        Two processes at once build it once."""
+    def prepare(self, directory: Path, files: Sequence[str], spec: str, *, say: Say) -> Interpreter:
+        """The environment that `files` (below `directory`; see digests/environment.py) describe, or, where there
+        are none, the Python that `spec` names. Two processes at once build it once. Raises ConfigError without
+        either, BackendError where it can't be built."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +109,30 @@ class PipelineRun:
     unstable: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class PipelineJob:
+    """What to bring up to date. `unproven` maps a dvc.lock (from the root of the repository) to stage names that
+    nobody we trust has run with these inputs. `timeout` is in seconds."""
+
+    target: str
+    timeout: float
+    unproven: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 class Pipeline(Protocol):
     """The model's DVC pipeline."""
 
-    def reproduce(self, target: str, *, interpreter: Interpreter, log: Path, say: Say, timeout: float) -> PipelineRun:
-        """Bring `target` up to date: pull the run cache, run what changed, push outputs and run cache.
-        Raises StageFailed with the stage's name, exit code and last lines."""
+    def reproduce(self, job: PipelineJob, *, interpreter: Interpreter, log: Path, say: Say) -> PipelineRun:
+        """Bring the target up to date: pull what others ran, run what changed, push what came out. What dvc.lock
+        says of the stages in `unproven` is set aside first. Raises StageFailed with the stage, its exit code and
+        last lines."""
 
-    def verify(self, target: str, *, interpreter: Interpreter, log: Path, say: Say, timeout: float) -> PipelineRun:
-        """Run everything `target` reaches once more and list the outputs that came out differently."""
+    def verify(self, job: PipelineJob, *, interpreter: Interpreter, log: Path, say: Say) -> PipelineRun:
+        """Run everything the target reaches once more and list the outputs that came out differently; the first
+        ones are put back."""
+
+    def provide(self, paths: Sequence[str], *, log: Path, say: Say) -> None:
+        """Bring files that `.dvc` files track into the work tree. Raises BackendError where the remote lacks one."""
 
 
 @dataclass(frozen=True, kw_only=True)

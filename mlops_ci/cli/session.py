@@ -12,11 +12,15 @@ from mlops_ci.cli.console import Console
 from mlops_ci.cli.options import Common
 from mlops_ci.config.load import load
 from mlops_ci.config.types import Config, Model
+from mlops_ci.digests.inputs import Inputs
+from mlops_ci.digests.sources import Project
 from mlops_ci.errors import UsageError
 from mlops_ci.io.git import Git
 from mlops_ci.io.workspace import Workspace
+from mlops_ci.ports import Registry, Tracker
 from mlops_ci.records import Affected, Origin
 from mlops_ci.stages.affected import find_affected
+from mlops_ci.stages.inputs import model_inputs
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,23 @@ class Session:
         return find_affected(
             self.config, [self.model(name) for name in names], git=self.git, base=self.base, environ=os.environ
         )
+
+    @cached_property
+    def project(self) -> Project:
+        """The repository's pipelines as the working tree has them."""
+        return Project(self.git.working_tree())
+
+    def inputs(self, model: Model) -> Inputs:
+        """What decides a model, as the working tree has it."""
+        return model_inputs(model, self.project, root=self.git.root)
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        return wiring.tracker(self.config)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return wiring.registry(self.config)
 
     @cached_property
     def origin(self) -> Origin:

@@ -40,10 +40,11 @@ def environments() -> Environments:
     return UvEnvironments(cache=user_cache() / "environments", environ=os.environ)
 
 
-def pipeline(model: Model) -> Pipeline:
+def pipeline(model: Model, root: Path) -> Pipeline:
     from mlops_ci.backends.dvc_pipeline import DvcPipeline
 
-    return DvcPipeline(directory=model.directory, pipeline=model.train.pipeline, environ=os.environ)
+    folder = model.at(model.train.pipeline).parent
+    return DvcPipeline(root=root, folder=folder, file=Path(model.train.pipeline).name, environ=os.environ)
 
 
 def scorer() -> Scorer:

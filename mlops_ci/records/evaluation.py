@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlops_ci.records.results import Verdict
+from mlops_ci.records.training import ParamChange
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,7 @@ class EvaluationDetails:
     metrics: tuple[MetricResult, ...] = ()
     slices: tuple[SliceResult, ...] = ()
     charts: tuple[Chart, ...] = ()
+    param_changes: tuple[ParamChange, ...] = ()
     flips: Flips | None = None
     flips_by_slice: Mapping[str, Flips] = field(default_factory=dict)
     scoring_seconds: float | None = None

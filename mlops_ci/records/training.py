@@ -37,7 +37,6 @@ class TrainingDetails:
     stages: tuple[PipelineStage, ...] = ()
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
-    param_changes: tuple[ParamChange, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
     model_bytes: int = 0
     train_seconds: float | None = None

@@ -1,0 +1,123 @@
+"""Versions and aliases in MLflow's registry.
+
+MLflow has no compare-and-set and no alias history: on one machine a lock keeps two registrations apart, across
+machines the lowest number wins and the other is deleted, and each move of an alias goes into a journal of tags.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_ci.backends.mlflow_client import MlflowStore
+from mlops_ci.backends.mlflow_tracker import MODEL_ARTIFACT, PREFIX
+from mlops_ci.io import clock, files
+from mlops_ci.records import Candidate, Version
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+
+class MlflowRegistry:
+    """Keeps the Registry port."""
+
+    def __init__(self, *, root: Path, uri: str, registry_uri: str) -> None:
+        self.runs = MlflowStore(root, uri)
+        self.store = MlflowStore(root, registry_uri)
+
+    def champion(self, model: str, environment: str) -> Version | None:
+        """The version that the alias named after the environment points to."""
+        if self.store.empty:
+            return None
+        with self.store.calls():
+            registered = self._registered(model)
+            number = registered.aliases.get(environment) if registered else None
+            return _version(self.store.client.get_model_version(model, str(number))) if number else None
+
+    def version_of(self, model: str, model_digest: str) -> Version | None:
+        """The version with this model digest."""
+        if self.store.empty:
+            return None
+        with self.store.calls():
+            found = self._versions(model, model_digest)
+        return found[0] if found else None
+
+    def create(self, model: str, candidate: Candidate, *, tags: Mapping[str, str]) -> tuple[Version, bool]:
+        """The version of a candidate's model digest, created if there is none."""
+        with self.store.calls(), self._one_at_a_time():
+            if found := self._versions(model, candidate.model_digest):
+                return found[0], False
+            self._ensure(model)
+            source = self._source(candidate.run_id)
+            ours = {"model_digest": candidate.model_digest, "inputs": candidate.inputs_digest, **tags}
+            created = self.store.client.create_model_version(
+                model,
+                source,
+                run_id=candidate.run_id,
+                tags={f"{PREFIX}{key}": value for key, value in ours.items()},
+            )
+            return self._settle(model, candidate.model_digest, str(created.version))
+
+    def _settle(self, model: str, model_digest: str, number: str) -> tuple[Version, bool]:
+        """Another machine may have created one too: the lowest number stays, ours goes if it is not that."""
+        first = self._versions(model, model_digest)[0]
+        if first.number != number:
+            self.store.client.delete_model_version(model, number)
+        return first, first.number == number
+
+    def point(self, model: str, environment: str, version: Version) -> None:
+        """Move the alias. The journal is a tag of the model for each move: `mlops_ci.journal.<time>`."""
+        with self.store.calls(), self._one_at_a_time():
+            registered = self._registered(model)
+            before = str(registered.aliases.get(environment, "")) if registered else ""
+            if before == version.number:
+                return
+            now = clock.now().strftime("%Y-%m-%dT%H-%M-%S-%f")
+            entry = {"environment": environment, "from": before, "to": version.number, "digest": version.model_digest}
+            client = self.store.client
+            client.set_registered_model_tag(model, f"{PREFIX}journal.{now}", json.dumps(entry))
+            client.set_registered_model_alias(model, environment, version.number)
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        path = self.store.root / ".mlops" / "locks" / "registry.lock"
+        with files.lock(path, busy="", wait=True):
+            yield
+
+    def _registered(self, model: str) -> Any:
+        found = self.store.client.search_registered_models(f"name = '{model}'")
+        return found[0] if found else None
+
+    def _ensure(self, model: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        if self._registered(model) is None:
+            try:
+                self.store.client.create_registered_model(model)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+
+    def _source(self, run_id: str) -> str:
+        uri = self.runs.client.get_run(run_id).info.artifact_uri
+        return f"{uri}/{MODEL_ARTIFACT}"
+
+    def _versions(self, model: str, model_digest: str) -> list[Version]:
+        client = self.store.client
+        found = [_version(item) for item in client.search_model_versions(f"name = '{model}'", max_results=10_000)]
+        return sorted((v for v in found if v.model_digest == model_digest), key=lambda version: int(version.number))
+
+
+def _version(found: ModelVersion) -> Version:
+    tags = {key.removeprefix(PREFIX): value for key, value in found.tags.items() if key.startswith(PREFIX)}
+    return Version(
+        model=found.name,
+        number=str(found.version),
+        run_id=str(found.run_id),
+        model_digest=tags.get("model_digest", ""),
+        inputs_digest=tags.get("inputs", ""),
+        tags=tags,
+    )

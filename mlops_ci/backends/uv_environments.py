@@ -1,0 +1,116 @@
+"""The user's Python environments, built with uv and kept by content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_ci.errors import BackendError, ConfigError, MissingExtra
+from mlops_ci.io import files as whole
+from mlops_ci.io import process
+from mlops_ci.ports import Interpreter, Say
+
+MARKER = ".complete"
+BUILD_TIMEOUT = 3600.0
+VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UvEnvironments:
+    """Keeps the Environments port. `cache` is the folder that environments live in."""
+
+    cache: Path
+    environ: Mapping[str, str]
+
+    def prepare(self, directory: Path, files: Sequence[str], spec: str, *, say: Say) -> Interpreter:
+        """Find or build. What is half built was killed, and is built again."""
+        if files:
+            return self._built(directory, files, say)
+        if spec:
+            return self._existing(directory, spec)
+        raise ConfigError(
+            "nothing describes the Python environment that trains the model",
+            hint="add a requirements.txt beside mlops.yaml, or name a file or a Python's path in train.environment",
+            docs="configuration.md#train",
+        )
+
+    def _existing(self, directory: Path, spec: str) -> Interpreter:
+        path = shutil.which(str(directory / spec)) or shutil.which(spec, path=self.environ.get("PATH"))
+        if path is None:
+            raise ConfigError(f"train.environment names no Python: '{spec}'", docs="configuration.md#train")
+        version = self._version(Path(path))
+        return Interpreter(path=Path(path), digest=f"python-{version}", version=version, description=spec)
+
+    def _version(self, python: Path) -> str:
+        done = process.run([python, "-I", "-S", "-c", VERSION], cwd=Path("/"), timeout=60)
+        if done.code != 0:
+            raise ConfigError(f"{python} is not a Python that runs", docs="configuration.md#train")
+        return done.stdout.strip()
+
+    def _built(self, directory: Path, names: Sequence[str], say: Say) -> Interpreter:
+        wanted = self._wanted_python(directory)
+        contents = {Path(name).name: (directory / name).read_bytes() for name in names}
+        key = hashlib.sha256(
+            json.dumps(
+                [wanted, platform.system(), platform.machine(), sorted((n, c.hex()) for n, c in contents.items())]
+            ).encode()
+        ).hexdigest()
+        home = self.cache / key[:32]
+        with whole.lock(self.cache / f"{key[:32]}.lock", busy="", wait=True):
+            if not (home / MARKER).exists():
+                self._build(directory, names, home, wanted, say)
+        python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+        return Interpreter(
+            path=python, digest=key, version=(home / MARKER).read_text("utf-8"), description=Path(names[0]).name
+        )
+
+    def _wanted_python(self, directory: Path) -> str:
+        """`.python-version` beside the files decides; otherwise the Python that runs us."""
+        pinned = directory / ".python-version"
+        if pinned.is_file():
+            return pinned.read_text("utf-8").strip()
+        return ".".join(map(str, sys.version_info[:2]))
+
+    def _build(self, directory: Path, names: Sequence[str], home: Path, wanted: str, say: Say) -> None:
+        say(f"building the Python environment of {names[0]} (kept for next time)")
+        shutil.rmtree(home, ignore_errors=True)
+        running = ".".join(map(str, sys.version_info[:2]))
+        python = getattr(sys, "_base_executable", sys.executable) if wanted == running else wanted
+        self._uv(["venv", "--quiet", "--python", python, home], directory, say)
+        target = home / "bin" / "python"
+        if Path(names[0]).name in ("uv.lock", "pyproject.toml"):
+            frozen = ["--frozen"] if any(Path(name).name == "uv.lock" for name in names) else []
+            project = (directory / names[0]).parent
+            self._uv(["sync", *frozen, "--no-install-project", "--project", project], directory, say, home)
+        else:
+            self._uv(["pip", "install", "--python", target, "-r", directory / names[0]], directory, say)
+        whole.write_text(home / MARKER, self._version(target))
+
+    def _uv(self, words: Sequence[str | Path], directory: Path, say: Say, home: Path | None = None) -> None:
+        env = {key: value for key, value in self.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        if home is not None:
+            env["UV_PROJECT_ENVIRONMENT"] = str(home)
+        log = self.cache / "last-build.log"
+        done = process.stream(
+            [_uv_binary(), *words], cwd=directory, env=env, log=log, on_line=say, timeout=BUILD_TIMEOUT
+        )
+        if done.code != 0:
+            raise BackendError(
+                "the Python environment could not be built",
+                hint="\n".join([*done.tail, "check the requirements, and that the package index can be reached"]),
+                docs="training.md#environments",
+            )
+
+
+def _uv_binary() -> str:
+    try:
+        from uv import find_uv_bin
+    except ModuleNotFoundError:
+        raise MissingExtra("train", "uv") from None
+    return str(find_uv_bin())

@@ -1,0 +1,52 @@
+"""`mlops-ci train`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mlops_ci.cli import wiring
+from mlops_ci.cli.options import common, common_options
+from mlops_ci.cli.run_stage import StageFunction, run_stage
+from mlops_ci.cli.session import Session, open_session
+from mlops_ci.config.types import Model
+from mlops_ci.ports import Say
+from mlops_ci.records import Affected, StageResult
+from mlops_ci.stages.train import Trainer, train
+
+
+@click.command("train")
+@click.option("--verify", is_flag=True, help="Train twice and report which outputs differ.")
+@common_options
+def command(verify: bool, **options: Any) -> int:
+    """Train the model, or prove that it was trained before.
+
+    Runs the DVC stage of `train.target` and everything it reaches, in your own Python environment, and logs the
+    result to MLflow. Nothing is run when these inputs were trained before, on this machine or another.
+    """
+    session = open_session(common(options))
+    return run_stage(session, "train", stage_function(session, verify=verify))
+
+
+def stage_function(session: Session, *, verify: bool = False) -> StageFunction:
+    """The train stage, wired."""
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        inputs = session.inputs(model)
+        return train(
+            model, inputs=inputs, trainer=trainer(session, model), origin=session.origin, say=say, verify=verify
+        )
+
+    return run
+
+
+def trainer(session: Session, model: Model) -> Trainer:
+    """Training's ports for one model."""
+    return Trainer(
+        root=session.git.root,
+        tracker=session.tracker,
+        environments=wiring.environments(),
+        pipeline=wiring.pipeline(model, session.git.root),
+        workspace=session.workspace,
+    )

@@ -1,0 +1,291 @@
+"""Train a model in the user's environment, or prove that these inputs were trained before."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.config.types import Model
+from mlops_ci.digests.directory import digest_directory, size_of
+from mlops_ci.digests.inputs import Inputs
+from mlops_ci.errors import BackendError, MlopsError, StageFailed
+from mlops_ci.io import files
+from mlops_ci.io.workspace import Workspace
+from mlops_ci.ports import Environments, Interpreter, Pipeline, PipelineJob, PipelineRun, Say, Tracker, TrainedModel
+from mlops_ci.records import (
+    Candidate,
+    Check,
+    CodecError,
+    Origin,
+    Severity,
+    StageResult,
+    Status,
+    decode,
+    encode,
+    status_of,
+)
+from mlops_ci.records.training import TrainingDetails
+from mlops_ci.stages.inputs import folder_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """What training needs from outside. `root` is the repository's work tree."""
+
+    root: Path
+    tracker: Tracker
+    environments: Environments
+    pipeline: Pipeline
+    workspace: Workspace
+
+
+def train(
+    model: Model, *, inputs: Inputs, trainer: Trainer, origin: Origin, say: Say, verify: bool = False
+) -> StageResult:
+    """A candidate for these inputs: from the evidence of an earlier training, or by running the pipeline.
+
+    Raises StageFailed where the user's code fails, BackendError where DVC, MLflow or the disk does.
+    """
+    if not verify and (details := _trained_before(model, inputs, trainer, say)) is not None:
+        return _result(model, details, reason=f"these inputs were trained before (run {details.run_id})")
+    details = _run(model, inputs, trainer, origin, say, verify)
+    _evidence_path(trainer.workspace, model).parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(_evidence_path(trainer.workspace, model), encode(details))
+    return _result(model, details, checks=_stability(details) if verify else ())
+
+
+def interpreter_for(model: Model, inputs: Inputs, trainer: Trainer, say: Say) -> Interpreter:
+    """The user's Python for this model."""
+    return trainer.environments.prepare(trainer.root, tuple(inputs.environment), model.train.environment, say=say)
+
+
+def _result(model: Model, details: TrainingDetails, *, reason: str = "", checks: tuple[Check, ...] = ()) -> StageResult:
+    return StageResult(
+        stage="train",
+        model=model.name,
+        status=status_of(checks),
+        reason=reason,
+        checks=checks,
+        outputs={
+            "inputs-digest": details.inputs_digest,
+            "model-digest": details.model_digest,
+            "run": details.run_id,
+        },
+        details=encode(details),
+    )
+
+
+def _stability(details: TrainingDetails) -> tuple[Check, ...]:
+    message = "both trainings wrote the same outputs"
+    if details.unstable_outputs:
+        message = f"two trainings wrote different outputs: {', '.join(details.unstable_outputs)}"
+    status = Status.FAILED if details.unstable_outputs else Status.PASSED
+    return (Check(name="reproducible", status=status, severity=Severity.WARN, message=message),)
+
+
+def _evidence_path(workspace: Workspace, model: Model) -> Path:
+    return workspace.home / "trained" / f"{model.name}.json"
+
+
+def _trained_before(model: Model, inputs: Inputs, trainer: Trainer, say: Say) -> TrainingDetails | None:
+    """What is known of an earlier training with the same inputs.
+
+    First this checkout's own note, believed only if the model directory still has the digest it names: that costs
+    no import of MLflow or DVC. Then the tracker.
+    """
+    note = _read_note(_evidence_path(trainer.workspace, model))
+    if note is not None and note.inputs_digest == inputs.digest and _has_digest(model, note.model_digest):
+        return dataclasses.replace(note, reused=True)
+    candidate = trainer.tracker.find(model.name, inputs.digest)
+    if candidate is None:
+        return None
+    say(f"found run {candidate.run_id} with the same inputs")
+    stored = trainer.tracker.fetch(candidate.run_id, "train.json", trainer.workspace.scratch(model.name, "train"))
+    details = _read_note(stored) if stored else None
+    return dataclasses.replace(details or _details_of(candidate), run_id=candidate.run_id, reused=True)
+
+
+def _details_of(candidate: Candidate) -> TrainingDetails:
+    return TrainingDetails(
+        inputs_digest=candidate.inputs_digest,
+        model_digest=candidate.model_digest,
+        run_id=candidate.run_id,
+        reused=True,
+        environment="",
+        python="",
+        metrics=candidate.metrics,
+        params=candidate.params,
+        data=candidate.data,
+    )
+
+
+def _read_note(path: Path) -> TrainingDetails | None:
+    try:
+        return decode(TrainingDetails, json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, CodecError):
+        return None
+
+
+def _has_digest(model: Model, digest: str) -> bool:
+    try:
+        return digest_directory(model.at(model.train.model)) == digest
+    except MlopsError:
+        return False
+
+
+def _run(model: Model, inputs: Inputs, trainer: Trainer, origin: Origin, say: Say, verify: bool) -> TrainingDetails:
+    interpreter = interpreter_for(model, inputs, trainer, say)
+    log = trainer.workspace.log_path(model.name, "train")
+    job = PipelineJob(target=model.train.target, timeout=model.train.timeout, unproven=unproven(inputs))
+    run = trainer.pipeline.reproduce(job, interpreter=interpreter, log=log, say=say)
+    unstable: tuple[str, ...] = ()
+    if verify:
+        say("training once more, to compare")
+        unstable = trainer.pipeline.verify(job, interpreter=interpreter, log=log, say=say).unstable
+    details = _inspect(model, inputs, trainer, interpreter, run, unstable)
+    candidate = trainer.tracker.record(_trained(model, inputs, trainer, interpreter, details, origin))
+    return dataclasses.replace(details, run_id=candidate.run_id)
+
+
+def unproven(inputs: Inputs) -> dict[str, tuple[str, ...]]:
+    """dvc.lock → the stages whose entries only their author vouches for."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in inputs.stages:
+        if not item.stage.frozen:
+            lock = posixpath.join(posixpath.dirname(item.stage.file), "dvc.lock")
+            found[lock] = (*found.get(lock, ()), item.name)
+    return found
+
+
+def _inspect(
+    model: Model,
+    inputs: Inputs,
+    trainer: Trainer,
+    interpreter: Interpreter,
+    run: PipelineRun,
+    unstable: tuple[str, ...],
+) -> TrainingDetails:
+    """What the pipeline left behind, checked. Raises StageFailed for a model or metrics that can't be used."""
+    directory = model.at(model.train.model)
+    if not (directory / "MLmodel").is_file():
+        found = "is missing" if not directory.exists() else "holds no MLmodel file"
+        raise StageFailed(
+            f"the pipeline ended well, but its model directory '{model.train.model}' {found}",
+            hint="save the model with mlflow.<flavor>.save_model(model, path), and name the path in train.model",
+            docs="training.md#the-model-directory",
+        )
+    log = trainer.workspace.log_path(model.name, "train")
+    return TrainingDetails(
+        inputs_digest=inputs.digest,
+        model_digest=digest_directory(directory),
+        run_id="",
+        reused=False,
+        environment=interpreter.description,
+        python=interpreter.version,
+        stages=run.stages,
+        metrics=read_metrics(model),
+        params=inputs.params,
+        data=inputs.sources,
+        model_bytes=size_of(directory),
+        train_seconds=round(run.seconds, 3),
+        peak_memory_mb=run.peak_memory_mb,
+        log=log.relative_to(trainer.workspace.root).as_posix() if log.exists() else "",
+        unstable_outputs=unstable,
+    )
+
+
+def read_metrics(model: Model) -> Mapping[str, float]:
+    """The metrics file the pipeline wrote, nested names joined by dots. Raises StageFailed for what is no number."""
+    name = model.train.metrics
+    path = model.at(name)
+    if not name:
+        return {}
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise _metrics_error(name, "the pipeline did not write it") from None
+    except ValueError as error:
+        raise _metrics_error(name, f"it is not JSON ({error})") from None
+    if not isinstance(document, dict):
+        raise _metrics_error(name, "it is not a map of names to numbers")
+    return {key: _number(name, key, value) for key, value in _leaves("", document)}
+
+
+def _leaves(prefix: str, value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [leaf for key, item in value.items() for leaf in _leaves(f"{prefix}.{key}" if prefix else key, item)]
+    return [(prefix, value)]
+
+
+def _number(name: str, key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _metrics_error(name, f"'{key}' is no number")
+    if not math.isfinite(value):
+        raise _metrics_error(name, f"'{key}' is {value}")
+    return float(value)
+
+
+def _metrics_error(name: str, reason: str) -> StageFailed:
+    return StageFailed(
+        f"the metrics file '{name}' can't be used: {reason}",
+        hint="write a JSON map of names to finite numbers, or set train.metrics to ''",
+        docs="training.md#metrics",
+    )
+
+
+def _trained(
+    model: Model,
+    inputs: Inputs,
+    trainer: Trainer,
+    interpreter: Interpreter,
+    details: TrainingDetails,
+    origin: Origin,
+) -> TrainedModel:
+    """Everything the run keeps: the model, and what is needed to rebuild its environment elsewhere."""
+    scratch = trainer.workspace.scratch(model.name, "record")
+    files.write_json(scratch / "train.json", encode(details))
+    names = [Path(name).name for name in inputs.environment]
+    described = {"files": names, "spec": model.train.environment, "python": interpreter.version}
+    files.write_json(scratch / "environment.json", described)
+    kept = {f"environment/{Path(name).name}": trainer.root / name for name in inputs.environment}
+    validation = trainer.workspace.result_path(model.name, "validate")
+    if validation.exists():
+        kept["validation.json"] = validation
+    return TrainedModel(
+        model=model.name,
+        directory=model.at(model.train.model),
+        inputs_digest=inputs.digest,
+        model_digest=details.model_digest,
+        params=inputs.params,
+        metrics={key: value for key, value in details.metrics.items() if value is not None},
+        data=inputs.sources,
+        tags={
+            "commit": origin.commit,
+            "branch": origin.branch,
+            "pull_request": origin.pull_request,
+            "seconds": str(details.train_seconds),
+            "folder": folder_of(model, trainer.root),
+        },
+        files={
+            **kept,
+            "train.json": scratch / "train.json",
+            "environment/environment.json": scratch / "environment.json",
+        },
+    )
+
+
+def known_candidate(model: Model, inputs: Inputs, tracker: Tracker) -> Candidate:
+    """The candidate for these inputs. Raises BackendError where nothing was trained with them."""
+    if (candidate := tracker.find(model.name, inputs.digest)) is not None:
+        return candidate
+    raise BackendError(
+        f"no model was trained with these inputs ({inputs.digest[:12]})",
+        hint=f"mlops-ci train --model {model.name}",
+        docs="training.md",
+    )
