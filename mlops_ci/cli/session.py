@@ -61,7 +61,7 @@ class Session:
 
     def inputs(self, model: Model) -> Inputs:
         """What decides a model, as the working tree has it."""
-        return model_inputs(model, self.project, root=self.git.root)
+        return model_inputs(model, self.project)
 
     @cached_property
     def tracker(self) -> Tracker:

@@ -1,0 +1,97 @@
+"""`mlops-ci pull-request`: the loop, on a laptop as in a workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from mlops_ci.cli import evaluate, train, validate
+from mlops_ci.cli.options import common, common_options
+from mlops_ci.cli.run_stage import StageFunction, one_run, perform_one, show
+from mlops_ci.cli.session import Session, open_session
+from mlops_ci.records import Affected, StageResult, Status, encode, exit_code
+
+STAGES = ("affected", "validate", "train", "evaluate")
+
+
+@click.command("pull-request")
+@common_options
+def command(**options: Any) -> int:
+    """Judge what this branch changes: validate, train, evaluate, report.
+
+    Every affected model is validated, trained (or proven trained) and compared with the champion on the same
+    holdout rows. A model stops at its first red stage; the others go on. Exit 0: all green, or nothing affected.
+    """
+    session = open_session(common(options))
+    chosen = session.selected
+    if not chosen:
+        return nothing_affected(session)
+    with one_run(session):
+        results = [result for item in chosen for result in judge(session, item)]
+        show(session, results)
+        write_reports(session, [item.model for item in chosen])
+    return exit_code(results)
+
+
+def judge(session: Session, item: Affected) -> Iterator[StageResult]:
+    """One model through the loop, up to its first red stage. Former results are dropped first."""
+    session.workspace.forget(item.model, (*STAGES, "register"))
+    for stage, function in loop(session):
+        result = perform_one(session, stage, item, function)
+        yield result
+        if result.status not in (Status.PASSED, Status.SKIPPED):
+            return
+
+
+def loop(session: Session) -> tuple[tuple[str, StageFunction], ...]:
+    """The stages in their order, wired."""
+    return (
+        ("affected", explain),
+        ("validate", validate.stage_function(session)),
+        ("train", train.stage_function(session)),
+        ("evaluate", evaluate.stage_function(session)),
+    )
+
+
+def explain(model: Any, item: Affected, say: Any) -> StageResult:
+    """Why the model is judged, as the loop's first result."""
+    for change in item.changes:
+        say(change.sentence())
+    return StageResult(
+        stage="affected",
+        model=item.model,
+        status=Status.PASSED,
+        outputs={"inputs-digest": item.inputs_digest},
+        details=encode(item),
+    )
+
+
+def nothing_affected(session: Session) -> int:
+    """Say so, with the digest each model keeps; no heavy library was imported to find out."""
+    since = session.base[:12] or "the beginning"
+    skipped = [
+        StageResult(
+            stage="affected",
+            model=item.model,
+            status=Status.SKIPPED,
+            reason=f"inputs unchanged since {since}",
+            outputs={"inputs-digest": item.inputs_digest},
+            details=encode(item),
+        )
+        for item in session.affected
+    ]
+    if session.console.json:
+        session.console.document([encode(result) for result in skipped])
+    names = ", ".join(result.model for result in skipped[:5]) + (", …" if len(skipped) > 5 else "")
+    session.console.show(f"skipped: nothing that decides a model has changed since {since} ({names})")
+    return 0
+
+
+def write_reports(session: Session, models: list[str]) -> None:
+    """The reports as files, and where they are. A report that can't be written turns nothing red or green."""
+    from mlops_ci.cli.report import write_files
+
+    for path in write_files(session.workspace, models):
+        session.console.say(f"report: {path}")
