@@ -1,7 +1,8 @@
-"""Which file describes the user's Python environment. One rule, for the digest and for the builder."""
+"""Which files describe the user's Python environment. One rule, for the digest and for whoever builds it."""
 
 from __future__ import annotations
 
+import difflib
 import posixpath
 import re
 
@@ -9,7 +10,9 @@ from mlops_ci.digests.tree import Tree
 from mlops_ci.errors import ConfigError
 
 CANDIDATES = ("requirements.txt", "uv.lock", "pyproject.toml")
-INCLUDE = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)", re.MULTILINE)
+FILES = (".txt", ".in", ".toml", ".lock")
+UNKNOWN = (".yml", ".yaml", ".cfg", ".json", ".py", ".ini")
+INCLUDE = re.compile(r"^[ \t]*(?:-r|--requirement|-c|--constraint)[ \t=]*([^\s#]+)", re.MULTILINE)
 
 
 def find_environment(tree: Tree, directory: str, spec: str) -> tuple[str, ...]:
@@ -17,44 +20,58 @@ def find_environment(tree: Tree, directory: str, spec: str) -> tuple[str, ...]:
 
     '' looks for requirements.txt, uv.lock, pyproject.toml, in `directory` and then in the root. What a
     requirements file includes belongs to it; uv.lock and pyproject.toml belong together. An interpreter's path
-    differs from machine to machine, so it is not part of any digest. Raises ConfigError for a missing file.
+    differs from machine to machine, so it is part of no digest: whoever names one vouches for what is installed
+    there. Raises ConfigError for a missing file.
     """
-    if spec and is_interpreter(spec):
-        return ()
     if not spec:
-        folders = dict.fromkeys((directory, ""))
-        places = [posixpath.normpath(posixpath.join(folder, name)) for folder in folders for name in CANDIDATES]
+        places = [_joined(folder, name) for folder in dict.fromkeys((directory, "")) for name in CANDIDATES]
         found = next((place for place in places if tree.exists(place)), "")
-        return _with_includes(tree, found) if found else ()
-    path = posixpath.normpath(posixpath.join(directory, spec))
-    if not tree.exists(path):
-        raise ConfigError(
-            f"the environment file '{path}' is not in git",
-            hint="git add it, or name requirements.txt, pyproject.toml or a Python's path in train.environment",
-            docs="configuration.md#train",
-        )
-    return _with_includes(tree, path)
+        return _whole(tree, found) if found else ()
+    if is_interpreter(spec):
+        return ()
+    path = _joined(directory, spec)
+    if tree.exists(path):
+        return _whole(tree, path)
+    raise _missing(tree, path)
 
 
 def is_interpreter(spec: str) -> bool:
-    """Whether a spec names a Python and not a file of requirements."""
-    return not spec.endswith((".txt", ".in", ".toml", ".lock"))
+    """Whether a spec names a Python and not a file. Raises ConfigError for a kind of file that is not supported."""
+    if spec.endswith(UNKNOWN):
+        raise ConfigError(
+            f"'{spec}' is no environment that can be built",
+            hint="name requirements.txt, pyproject.toml, uv.lock, or a Python's path in train.environment",
+            docs="configuration.md#train",
+        )
+    return not spec.endswith(FILES)
 
 
-def _with_includes(tree: Tree, path: str) -> tuple[str, ...]:
+def _whole(tree: Tree, path: str) -> tuple[str, ...]:
     folder, name = posixpath.split(path)
     if name in ("uv.lock", "pyproject.toml"):
-        return tuple(
-            other
-            for other in (f"{folder}/{n}".lstrip("/") for n in ("pyproject.toml", "uv.lock"))
-            if tree.exists(other)
-        )
+        return tuple(at for at in (_joined(folder, n) for n in ("pyproject.toml", "uv.lock")) if tree.exists(at))
     found, waiting = [path], [path]
     while waiting:
         current = waiting.pop()
         for included in INCLUDE.findall(tree.read(current).decode("utf-8", "replace")):
-            other = posixpath.normpath(posixpath.join(posixpath.dirname(current), included))
-            if other not in found and tree.exists(other):
-                found.append(other)
-                waiting.append(other)
+            other = _joined(posixpath.dirname(current), included)
+            if "://" in included or other in found:
+                continue
+            if not tree.exists(other):
+                raise _missing(tree, other, f" (included by {current})")
+            found.append(other)
+            waiting.append(other)
     return tuple(found)
+
+
+def _missing(tree: Tree, path: str, why: str = "") -> ConfigError:
+    near = difflib.get_close_matches(path, [name for name in tree.paths() if name.endswith(FILES)], 1)
+    return ConfigError(
+        f"the environment file '{path}' is not in git{why}",
+        hint=f"did you mean '{near[0]}'?" if near else f"git add {path}, or name another file in train.environment",
+        docs="configuration.md#train",
+    )
+
+
+def _joined(folder: str, name: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, name))

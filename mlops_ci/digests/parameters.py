@@ -90,9 +90,9 @@ def _constants(body: list[ast.stmt], *, attributes_only: bool) -> dict[str, Any]
             found[node.name] = _constants(node.body, attributes_only=False)
         elif isinstance(node, ast.FunctionDef) and node.name == "__init__":
             found.update(_constants(node.body, attributes_only=True))
-        elif isinstance(node, ast.Assign | ast.AnnAssign) and (name := _name(node, attributes_only)):
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value and (name := _name(node, attributes_only)):
             with contextlib.suppress(ValueError, TypeError):
-                found[name] = ast.literal_eval(node.value or ast.Name("no value"))
+                found[name] = ast.literal_eval(node.value)
     return found
 
 

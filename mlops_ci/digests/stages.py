@@ -7,56 +7,72 @@ import itertools
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NoReturn
 
 from mlops_ci.digests import parameters
-from mlops_ci.digests.interpolate import Unresolved, lookup, resolve, spell
+from mlops_ci.digests.context import Context
+from mlops_ci.digests.interpolate import Unresolved, resolve, spell
 from mlops_ci.digests.tree import Tree
 from mlops_ci.errors import PipelineError
 from mlops_ci.yaml12 import Document, YamlError, load
 
 DEFAULT_PARAMS = "params.yaml"
 OUTPUT_KINDS = ("outs", "metrics", "plots")
+KEYS = ("cmd", "deps", "params", "wdir", "vars", "frozen", "always_changed", "desc", "meta", *OUTPUT_KINDS)
+LOOPS = ("foreach", "do", "matrix")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One resolved stage. `file` is its dvc.yaml; deps, outs and parameter files are paths from the root.
+    """One resolved stage. `file` is its dvc.yaml; wdir, deps, outs and parameter files are paths from the root.
 
-    `params` maps a parameter file to its values by key (`a.b`); a file tracked whole has the key ''.
+    `params` maps a parameter file to its values by key (`a.b`); a file tracked whole has the key ''. `lines` maps
+    a dependency to the line that declares it.
     """
 
     name: str
     file: str
     line: int
     cmd: tuple[str, ...]
+    wdir: str = "."
     deps: tuple[str, ...] = ()
     outs: tuple[str, ...] = ()
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     frozen: bool = False
     always_changed: bool = False
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
+        """`dvc.yaml:4`."""
         return f"{self.file}:{self.line}"
 
+    def where_of(self, dep: str) -> str:
+        """`dvc.yaml:7`, the line of one dependency."""
+        return f"{self.file}:{self.lines.get(dep, self.line)}"
 
-def read_stages(tree: Tree, file: str) -> dict[str, Stage]:
-    """Every stage of one dvc.yaml by name (`train`, `train@a`). Raises PipelineError naming file, line and stage."""
-    return _File(tree, file).stages()
+
+def read_stages(tree: Tree, file: str, *, options: Mapping[str, str] | None = None) -> dict[str, Stage]:
+    """Every stage of one dvc.yaml by name (`train`, `train@a`). Raises PipelineError naming file, line and stage.
+
+    `options` is DVC's setting `parsing`: how maps become command line options.
+    """
+    return _File(tree, file, options or {}).stages()
 
 
 class _File:
     """One dvc.yaml being resolved."""
 
-    def __init__(self, tree: Tree, file: str) -> None:
+    def __init__(self, tree: Tree, file: str, options: Mapping[str, str]) -> None:
         self.tree = tree
         self.file = file
+        self.options = options
         self.folder = posixpath.dirname(file)
-        self.document = self._load()
-        self.context = self._global_context()
+        self.values: dict[str, dict[str, Any]] = {}
 
-    def _load(self) -> Document:
+    @cached_property
+    def document(self) -> Document:
         try:
             document = load(self.tree.read(self.file))
         except KeyError:
@@ -69,143 +85,184 @@ class _File:
             raise PipelineError(error.message, where=f"{self.file}:{error.line}" if error.line else self.file) from None
         if not isinstance(document.value, dict):
             raise PipelineError("a dvc.yaml must be a map with 'stages:'", where=self.file)
-        if not isinstance(document.value.get("stages") or {}, dict):
-            raise self._error("'stages' must be a map of names to stages", "stages")
         return document
 
-    def _error(self, message: str, path: str, hint: str = "") -> PipelineError:
-        line = self.document.lines.get(path, 0)
-        return PipelineError(message, where=f"{self.file}:{line}" if line else self.file, hint=hint)
-
     def stages(self) -> dict[str, Stage]:
+        entries = self.document.value.get("stages") or {}
+        if not isinstance(entries, dict):
+            self._fail("'stages' must be a map of names to stages", "stages")
+        try:
+            context = self._context()
+        except Unresolved as error:
+            self._fail(str(error), "vars")
         found: dict[str, Stage] = {}
-        for name, body in (self.document.value.get("stages") or {}).items():
+        for name, body in entries.items():
             path = f"stages.{name}"
             if not isinstance(body, dict):
-                raise self._error(f"stage '{name}' must be a map", path)
+                self._fail(f"stage '{name}' must be a map", path)
             try:
-                for full, part, context in self._unroll(str(name), body):
-                    found[full] = self._stage(full, part, context, path)
+                for full, part, inner in self._unroll(str(name), body, context):
+                    found[full] = self._stage(full, part, inner, path)
             except Unresolved as error:
-                raise self._error(f"stage '{name}': {error}", path, "define it in params.yaml or under vars:") from None
+                self._fail(f"stage '{name}': {error}", path, "define it once, in params.yaml or under vars:")
         return found
 
-    def _unroll(self, name: str, body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-        """(full name, body, context) of each stage that one entry stands for."""
-        if "foreach" in body:
-            yield from self._foreach(name, body)
-        elif "matrix" in body:
-            part = {key: value for key, value in body.items() if key != "matrix"}
-            for suffix, item in _matrix(resolve(body["matrix"], self.context)):
-                yield f"{name}@{suffix}", part, {**self.context, "item": item, "key": suffix}
-        else:
-            yield name, body, self.context
+    def _context(self) -> Context:
+        context = Context()
+        if self.tree.exists(posixpath.join(self.folder, DEFAULT_PARAMS)):
+            context = context.with_file(DEFAULT_PARAMS, self.folder, lambda path: self._parameters(path, "vars"))
+        return self._with_vars(context, self.document.value.get("vars") or [], self.folder, "vars")
 
-    def _foreach(self, name: str, body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-        items, do = resolve(body["foreach"], self.context), body.get("do")
-        if not isinstance(do, dict) or not isinstance(items, dict | list):
-            raise self._error(f"stage '{name}': 'foreach' needs a list or a map, and 'do' a stage", f"stages.{name}")
-        if isinstance(items, dict):
-            for key, item in items.items():
-                yield f"{name}@{spell(key)}", do, {**self.context, "item": item, "key": key}
-            return
-        for index, item in enumerate(items):
-            suffix = str(index) if isinstance(item, dict | list) else spell(item)
-            yield f"{name}@{suffix}", do, {**self.context, "item": item}
-
-    def _global_context(self) -> dict[str, Any]:
-        context: dict[str, Any] = {}
-        default = posixpath.join(self.folder, DEFAULT_PARAMS)
-        if self.tree.exists(default):
-            context.update(parameters.parse(default, self.tree.read(default)))
-        return self._with_vars(context, self.document.value.get("vars"), self.folder, "vars")
-
-    def _with_vars(self, context: dict[str, Any], entries: Any, folder: str, path: str) -> dict[str, Any]:
-        """`vars:` laid over a context: maps as they stand, files whole or by key (`file.yaml:a,b`)."""
-        merged = dict(context)
-        for entry in entries or []:
-            if isinstance(entry, dict):
-                _merge(merged, resolve(entry, merged))
-                continue
-            name, _, keys = str(resolve(entry, merged)).partition(":")
-            values = self._parameters(posixpath.normpath(posixpath.join(folder, name)), path)
-            _merge(merged, {key: lookup(key, values) for key in keys.split(",")} if keys else values)
-        return merged
+    def _with_vars(self, context: Context, entries: Any, folder: str, path: str) -> Context:
+        return context.with_vars(entries, folder, lambda file: self._parameters(file, path))
 
     def _parameters(self, file: str, path: str) -> dict[str, Any]:
-        if not self.tree.exists(file):
-            raise self._error(f"the parameter file '{file}' is not in git", path, f"git add {file}")
-        return parameters.parse(file, self.tree.read(file))
+        if file not in self.values:
+            if not self.tree.exists(file):
+                self._fail(f"the parameter file '{file}' is not in git", path, f"git add {file}")
+            self.values[file] = parameters.parse(file, self.tree.read(file))
+        return self.values[file]
 
-    def _stage(self, name: str, body: dict[str, Any], context: dict[str, Any], path: str) -> Stage:
-        wdir = resolve(body.get("wdir", "."), context)
-        folder = posixpath.normpath(posixpath.join(self.folder, str(wdir)))
-        if "vars" in body:
-            context = self._with_vars(context, body["vars"], folder, path)
-        body = resolve({k: v for k, v in body.items() if k not in ("vars", "wdir", "desc", "meta")}, context)
-        cmd = body.get("cmd")
-        if not cmd:
-            raise self._error(f"stage '{name}' has no 'cmd'", path)
+    def _unroll(
+        self, name: str, body: dict[str, Any], context: Context
+    ) -> Iterator[tuple[str, dict[str, Any], Context]]:
+        """(full name, body, context) of each stage that one entry stands for."""
+        path = f"stages.{name}"
+        if "foreach" in body or "do" in body:
+            part = body.get("do")
+            if not isinstance(part, dict) or set(body) != {"foreach", "do"}:
+                self._fail(f"stage '{name}': a loop is 'foreach' with a list or map, and 'do' with a stage", path)
+            items = resolve(body["foreach"], context.values, compound=True)
+            rounds = _foreach(items, context) if isinstance(items, list | dict) else None
+        elif "matrix" in body:
+            part = {key: value for key, value in body.items() if key != "matrix"}
+            axes = resolve(body["matrix"], context.values, compound=True)
+            whole = isinstance(axes, dict) and all(isinstance(values, list) for values in axes.values())
+            rounds = _matrix(axes, context) if whole else None
+        else:
+            self._know(name, body, path)
+            yield name, body, context
+            return
+        if rounds is None:
+            self._fail(f"stage '{name}': 'foreach' takes a list or a map, 'matrix' a map of lists", path)
+        self._know(name, part, path)
+        for suffix, inner in rounds:
+            yield f"{name}@{suffix}", part, inner
+
+    def _know(self, name: str, body: dict[str, Any], path: str) -> None:
+        """Refuse keys DVC does not know: a misspelt `deps` would hide what decides the model."""
+        for key in body:
+            if key not in KEYS:
+                close = difflib.get_close_matches(str(key), (*KEYS, *LOOPS), 1)
+                hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(KEYS)}"
+                inner = f"{path}.do.{key}" if f"{path}.do.{key}" in self.document.lines else f"{path}.{key}"
+                self._fail(f"stage '{name}' has no key '{key}'", inner, hint)
+
+    def _stage(self, name: str, body: dict[str, Any], context: Context, path: str) -> Stage:
+        wdir = spell(resolve(body.get("wdir") or ".", context.values))
+        folder = posixpath.normpath(posixpath.join(self.folder, wdir))
+        context = self._with_vars(context, body.get("vars") or [], folder, path)
+        deps = self._list(name, "deps", body, context, path)
         return Stage(
             name=name,
             file=self.file,
             line=self.document.lines.get(path, 0),
-            cmd=tuple(str(line) for line in cmd) if isinstance(cmd, list) else (str(cmd),),
-            deps=tuple(_joined(folder, entry) for entry in body.get("deps") or []),
-            outs=tuple(_joined(folder, entry) for kind in OUTPUT_KINDS for entry in _entries(body.get(kind))),
-            params=self._stage_params(name, body.get("params") or [], folder, path),
+            cmd=self._command(name, body.get("cmd"), context, path),
+            wdir=folder,
+            deps=tuple(dict.fromkeys(_joined(folder, dep) for dep in deps)),
+            outs=tuple(
+                dict.fromkeys(
+                    _joined(folder, out) for kind in OUTPUT_KINDS for out in self._list(name, kind, body, context, path)
+                )
+            ),
+            params=self._params(name, self._list(name, "params", body, context, path), folder, path),
             frozen=bool(body.get("frozen")),
             always_changed=bool(body.get("always_changed")),
+            lines={_joined(folder, dep): self._line(path, "deps", index) for index, dep in enumerate(deps)},
         )
 
-    def _stage_params(self, name: str, entries: list[Any], folder: str, path: str) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
+    def _command(self, name: str, cmd: Any, context: Context, path: str) -> tuple[str, ...]:
+        resolved = resolve(cmd, context.values, options=self.options)
+        lines = resolved if isinstance(resolved, list) else [resolved]
+        if not resolved or not all(isinstance(line, str) for line in lines):
+            self._fail(f"stage '{name}' needs a 'cmd': a command, or a list of commands", path)
+        return tuple(lines)
+
+    def _list(self, name: str, key: str, body: dict[str, Any], context: Context, path: str) -> list[Any]:
+        entries = body.get(key) or []
+        if key == "plots" and isinstance(entries, dict):
+            entries = [{plot: value} for plot, value in entries.items()]
+        plain = (str, int, float) if key == "deps" else (str, int, float, dict)
+        if not isinstance(entries, list) or not all(isinstance(entry, plain) for entry in entries):
+            self._fail(f"stage '{name}': '{key}' must be a list of paths", path)
+        return list(resolve(entries, context.values))
+
+    def _params(self, stage: str, entries: list[Any], folder: str, path: str) -> dict[str, dict[str, Any]]:
+        """Values by file and key, as DVC merges the entries: a file listed without keys is tracked whole."""
+        asked: dict[str, list[str]] = {}
+        whole: set[str] = set()
         for entry in entries:
-            for file, keys in entry.items() if isinstance(entry, dict) else [(DEFAULT_PARAMS, [entry])]:
-                full = _joined(folder, file)
-                values = self._parameters(full, path)
+            for name, keys in entry.items() if isinstance(entry, dict) else [(DEFAULT_PARAMS, [entry])]:
+                file = _joined(folder, name)
+                if keys and not isinstance(keys, list):
+                    self._fail(f"stage '{stage}': the parameters of '{name}' must be a list of names", path)
+                asked.setdefault(file, []).extend(str(key) for key in keys or [])
                 if not keys:
-                    found[full] = {"": values}
-                for key in keys or []:
-                    found.setdefault(full, {})[str(key)] = self._parameter(name, str(key), values, full, path)
-        return found
+                    whole.add(file)
+        return {
+            file: {"": self._parameters(file, path)}
+            if file in whole
+            else {key: self._parameter(stage, key, file, path) for key in keys}
+            for file, keys in asked.items()
+        }
 
-    def _parameter(self, stage: str, key: str, values: dict[str, Any], file: str, path: str) -> Any:
+    def _parameter(self, stage: str, key: str, file: str, path: str) -> Any:
+        values = self._parameters(file, path)
         try:
-            return lookup(key, values)
+            return parameters.parameter(key, values)
         except Unresolved:
-            close = difflib.get_close_matches(key, map(str, values), 1)
+            close = difflib.get_close_matches(key, parameters.names(values), 1)
             hint = f"did you mean '{close[0]}'?" if close else f"add it to {file}, or take it out of 'params:'"
-            raise self._error(f"stage '{stage}': {file} has no parameter '{key}'", path, hint) from None
+            self._fail(f"stage '{stage}': {file} has no parameter '{key}'", path, hint)
+
+    def _line(self, path: str, key: str, index: int) -> int:
+        lines = self.document.lines
+        return next(
+            (lines[at] for at in (f"{path}.{key}[{index}]", f"{path}.do.{key}[{index}]", path) if at in lines), 0
+        )
+
+    def _fail(self, message: str, path: str, hint: str = "") -> NoReturn:
+        line = self.document.lines.get(path, 0)
+        raise PipelineError(message, where=f"{self.file}:{line}" if line else self.file, hint=hint)
 
 
-def _matrix(axes: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _foreach(items: list[Any] | dict[Any, Any], context: Context) -> Iterator[tuple[str, Context]]:
+    """DVC's foreach: a list of scalars is named by them, any other list by position, a map by its keys."""
+    if isinstance(items, dict):
+        for key, item in items.items():
+            yield spell(key), context.in_loop(item=item, key=spell(key))
+        return
+    compound = any(isinstance(item, list | dict) for item in items)
+    for suffix, item in (
+        {str(i): v for i, v in enumerate(items)} if compound else {spell(v): v for v in items}
+    ).items():
+        yield suffix, context.in_loop(item=item)
+
+
+def _matrix(axes: Mapping[str, list[Any]], context: Context) -> Iterator[tuple[str, Context]]:
     """DVC's matrix: the product of the axes; values that are no scalars are named by axis and position."""
     named = [
-        [(spell(v) if not isinstance(v, dict | list) else f"{axis}{i}", v) for i, v in enumerate(values)]
+        [(f"{axis}{i}" if isinstance(value, dict | list) else spell(value), value) for i, value in enumerate(values)]
         for axis, values in axes.items()
     ]
     for combination in itertools.product(*named):
         item = dict(zip(axes, (value for _, value in combination), strict=True))
-        yield "-".join(name for name, _ in combination), item
-
-
-def _entries(section: Any) -> list[Any]:
-    """outs, metrics and plots may be lists or, in plots, a map."""
-    return list(section) if isinstance(section, list | dict) else []
+        suffix = "-".join(name for name, _ in combination)
+        yield suffix, context.in_loop(item=item, key=suffix)
 
 
 def _joined(folder: str, entry: Any) -> str:
-    path = str(next(iter(entry)) if isinstance(entry, dict) else entry)
+    path = spell(next(iter(entry)) if isinstance(entry, dict) else entry)
     if "://" in path or path.startswith("/"):
         return path
     return posixpath.normpath(posixpath.join(folder, path))
-
-
-def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    for key, value in new.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            into[key] = dict(into[key])
-            _merge(into[key], value)
-        else:
-            into[key] = value

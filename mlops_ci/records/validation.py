@@ -67,6 +67,7 @@ class ExpectationResult:
     share: float | None = None
     examples: tuple[Mapping[str, str], ...] = ()
     error: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,60 @@
+"""`mlops-ci validate`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from mlops_ci.cli import wiring
+from mlops_ci.cli.options import common, common_options
+from mlops_ci.cli.run_stage import StageFunction, run_stage
+from mlops_ci.cli.session import Session, open_session
+from mlops_ci.config.types import Model
+from mlops_ci.ports import Say
+from mlops_ci.records import Affected, CodecError, StageResult, decode
+from mlops_ci.records.validation import ValidationDetails
+from mlops_ci.stages.validate import validate
+
+
+@click.command("validate")
+@common_options
+def command(**options: Any) -> int:
+    """Check data against its expectation suites.
+
+    Every `validate:` entry of a model: CSV, Parquet or a database against a Great Expectations suite, and how the
+    data differs from what the champion was trained on.
+    """
+    session = open_session(common(options))
+    return run_stage(session, "validate", stage_function(session))
+
+
+def stage_function(session: Session) -> StageFunction:
+    """The validate stage, wired."""
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        return validate(
+            model,
+            open_source=lambda dataset: wiring.source(model, dataset),
+            validator=wiring.validator(),
+            champion=lambda: champion_data(session, model),
+            where=session.config.where,
+            say=say,
+        )
+
+    return run
+
+
+def champion_data(session: Session, model: Model) -> tuple[str, ValidationDetails] | None:
+    """What validation found in the champion's data; None where there is no champion, or it kept no record."""
+    version = session.registry.champion(model.name, model.champion_environment)
+    if version is None:
+        return None
+    folder = session.workspace.scratch(model.name, "champion")
+    path = session.tracker.fetch(version.run_id, "validation.json", folder)
+    try:
+        stored = decode(StageResult, json.loads(path.read_text("utf-8"))) if path else None
+        return (f"version {version.number}", decode(ValidationDetails, stored.details)) if stored else None
+    except (CodecError, ValueError):
+        return None
