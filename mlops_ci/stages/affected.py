@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mlops_ci.config.load import load_bytes
@@ -13,92 +14,120 @@ from mlops_ci.digests.sources import Project
 from mlops_ci.errors import MlopsError
 from mlops_ci.io.git import Git
 from mlops_ci.records import Affected, Change
-from mlops_ci.stages.inputs import describe, judgement_digest, model_inputs
+from mlops_ci.stages.inputs import JudgedOn, compared_config, judged_on, model_inputs
 
-State = tuple[Model, Inputs, str]
+LONGEST = 80
+READ_EARLY = ("dvc.yaml", "params.yaml", "requirements.txt", "mlops.yaml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """A model at one moment."""
+
+    model: Model
+    inputs: Inputs
+    judged: JudgedOn
 
 
 def find_affected(
     config: Config, models: Sequence[Model], *, git: Git, base: str, environ: Mapping[str, str]
 ) -> tuple[Affected, ...]:
-    """Compare every model with the revision `base` ('' is the empty tree). Raises PipelineError."""
-    now = Project(git.working_tree())
-    before = Project(git.tree(base))
-    old_models = _models_of(config, before, git, environ)
+    """Compare every model with the revision `base` ('' is the empty tree).
+
+    Raises PipelineError or ConfigError where a model's digests cannot be told now; where they could not be told in
+    the base (no such model, an invalid config or pipeline there), the model is affected, and the change says why.
+    """
+    now, before = Project(git.working_tree()), Project(git.tree(base))
+    for project in (now, before):
+        project.tree.prefetch(f for f in project.files.ordered if posixpath.basename(f) in READ_EARLY)
+    old_models, reason = _models_of(config, before, git, environ, base)
     found = []
     for model in models:
-        inputs = model_inputs(model, now)
-        judgement = judgement_digest(model, now, inputs)
-        old = _state(old_models.get(model.name), before)
-        found.append(_compare((model, inputs, judgement), old, base))
+        old: State | str = reason or f"'{model.name}' is not in the base's config"
+        if model.name in old_models:
+            old = _state_or_reason(old_models[model.name], before)
+        found.append(_compare(_state(model, now), old, base))
     return tuple(found)
 
 
-def _models_of(config: Config, project: Project, git: Git, environ: Mapping[str, str]) -> Mapping[str, Model]:
-    """The models as the base configured them; none where it had no config, or none that is valid."""
-    path = config.path.resolve().relative_to(git.root).as_posix()
-    if not project.tree.exists(path):
-        return {}
+def _models_of(
+    config: Config, before: Project, git: Git, environ: Mapping[str, str], base: str
+) -> tuple[Mapping[str, Model], str]:
+    """The models as the base configured them, or none and the reason."""
+    path = posixpath.relpath(config.path.resolve().as_posix(), git.root.as_posix())
+    if not base:
+        return {}, "there is no commit before this one"
+    if not before.tree.exists(path):
+        return {}, f"the base has no {path}"
     try:
-        return load_bytes(project.tree.read(path), path=config.path, root=config.root, environ=environ).models
-    except MlopsError:
-        return {}
+        return load_bytes(before.tree.read(path), path=config.path, root=config.root, environ=environ).models, ""
+    except MlopsError as error:
+        return {}, f"the base's config is not valid: {error}"
 
 
-def _state(model: Model | None, project: Project) -> State | None:
-    """The model's digests in the base, or None where it could not have been trained there."""
-    if model is None:
-        return None
+def _state(model: Model, project: Project) -> State:
+    return State(model=model, inputs=model_inputs(model, project), judged=judged_on(model, project))
+
+
+def _state_or_reason(model: Model, project: Project) -> State | str:
     try:
-        inputs = model_inputs(model, project)
-        return model, inputs, judgement_digest(model, project, inputs)
-    except MlopsError:
-        return None
+        return _state(model, project)
+    except MlopsError as error:
+        return f"not valid in the base: {error}"
 
 
-def _compare(new: State, old: State | None, base: str) -> Affected:
-    model, inputs, judgement = new
-    if old is None:
-        reason = "the base has no such model, or one whose config or pipeline is not valid" if base else "first commit"
-        changes: tuple[Change, ...] = (Change(kind="model", name=model.name, old="", new=reason),)
-        old_inputs = old_judgement = ""
+def _compare(new: State, old: State | str, base: str) -> Affected:
+    if isinstance(old, str):
+        changes: tuple[Change, ...] = (Change(kind="model", name=new.model.name, old=old, new="new"),)
+        before = ("", "")
     else:
-        _, previous, old_judgement = old
-        old_inputs = previous.digest
-        changes = (*_input_changes(previous, inputs), *_config_changes(old[0], model))
-    affected = (old_inputs, old_judgement) != (inputs.digest, judgement)
+        changes = (*_input_changes(old.inputs, new.inputs), *_judgement_changes(old, new))
+        before = (old.inputs.digest, old.judged.digest)
+    affected = before != (new.inputs.digest, new.judged.digest)
     if affected and not changes:
-        changes = (Change(kind="data", name="data or suite that the judgement reads"),)
+        changes = (Change(kind="config", name="or pipeline: a value of another type"),)
     return Affected(
-        model=model.name,
+        model=new.model.name,
         affected=affected,
-        inputs_digest=inputs.digest,
-        base_inputs_digest=old_inputs,
-        judgement_digest=judgement,
-        base_judgement_digest=old_judgement,
+        inputs_digest=new.inputs.digest,
+        base_inputs_digest=before[0],
+        judgement_digest=new.judged.digest,
+        base_judgement_digest=before[1],
         base=base,
-        changes=changes if affected else (),
+        changes=tuple(dict.fromkeys(changes)) if affected else (),
     )
 
 
 def _input_changes(old: Inputs, new: Inputs) -> Iterator[Change]:
     before, after = ({item.name: item for item in inputs.stages} for inputs in (old, new))
     for name in sorted(before.keys() - after.keys()):
-        yield Change(kind="stage", name=name, old="reached", new="")
-    for name in after:
-        if name not in before:
-            yield Change(kind="stage", name=name, old="", new="reached")
+        yield Change(kind="stage", name=name, old="needed", new="not needed")
+    for name, now in after.items():
+        was = before.get(name)
+        if was is None:
+            yield Change(kind="stage", name=name, old="", new="needed")
             continue
-        was, now = before[name], after[name]
+        if was.stage.frozen != now.stage.frozen:
+            yield Change(kind="stage", name=name, old=_frozen(was.stage.frozen), new=_frozen(now.stage.frozen))
         if was.stage.cmd != now.stage.cmd:
-            yield Change(kind="command", name=name, old=_short(was.stage.cmd), new=_short(now.stage.cmd))
+            yield _change("command", name, " && ".join(was.stage.cmd), " && ".join(now.stage.cmd))
+        if was.stage.wdir != now.stage.wdir:
+            yield _change("command", "working folder", was.stage.wdir, now.stage.wdir, stage=name)
         yield from _parameters(name, was.stage.params, now.stage.params)
-        for path in sorted(was.sources.keys() | now.sources.keys()):
-            if was.sources.get(path) != now.sources.get(path):
-                yield Change(kind="file", name=path, stage=name, **_presence(path in was.sources, path in now.sources))
-    for path in sorted(old.environment.keys() | new.environment.keys()):
-        if old.environment.get(path) != new.environment.get(path):
-            yield Change(kind="environment", name=path, **_presence(path in old.environment, path in new.environment))
+        yield from _contents(was.sources, now.sources, stage=name)
+        yield from _listed("output", name, was.stage.outs, now.stage.outs)
+        yield from _listed("dependency", name, was.stage.deps, now.stage.deps)
+    yield from _contents(old.environment, new.environment, kind="environment")
+
+
+def _frozen(frozen: bool) -> str:
+    return "frozen" if frozen else "run"
+
+
+def _listed(what: str, stage: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+    """Declarations that came or went; a changed source is told by its content already."""
+    for path in sorted({*old} ^ {*new}):
+        yield _change("file", path, f"no {what}" if path in new else what, what if path in new else f"no {what}", stage)
 
 
 def _parameters(
@@ -106,7 +135,7 @@ def _parameters(
 ) -> Iterator[Change]:
     before, after = (
         {
-            (posixpath.basename(file), name): text
+            (file, name): text
             for file, values in side.items()
             for key, value in values.items()
             for name, text in flatten(key, value)
@@ -114,22 +143,61 @@ def _parameters(
         for side in (old, new)
     )
     for file, name in sorted(before.keys() | after.keys()):
-        was, now = before.get((file, name), ""), after.get((file, name), "")
+        was, now = before.get((file, name)), after.get((file, name))
         if was != now:
-            yield Change(kind="parameter", name=name, stage=stage, old=was[:80], new=now[:80])
+            yield _change("parameter", name, was or "", now or "", stage)
 
 
-def _config_changes(old: Model, new: Model) -> Iterator[Change]:
-    before, after = (dict(flatten("", describe(model))) for model in (old, new))
+def _judgement_changes(old: State, new: State) -> Iterator[Change]:
+    before, after = (dict(_flat_config(compared_config(state.model))) for state in (old, new))
     for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key) and not key.startswith("train."):
-            yield Change(kind="config", name=key, old=before.get(key, "")[:80], new=after.get(key, "")[:80])
+        if before.get(key) != after.get(key):
+            yield _change("config", key, before.get(key, ""), after.get(key, ""))
+    told = {change.name for change in _input_changes(old.inputs, new.inputs)}
+    for key in sorted(old.judged.content.keys() | new.judged.content.keys()):
+        was, now = old.judged.content.get(key), new.judged.content.get(key)
+        if was is None or now is None:
+            continue  # the config's own change says it
+        kind = "data" if key.endswith((".data", "holdout")) else "file"
+        for change in _contents(was, now, kind=kind):
+            if change.name not in told:
+                yield change
 
 
-def _presence(was: bool, is_now: bool) -> dict[str, str]:
-    return {} if was and is_now else {"old": "present" if was else "", "new": "present" if is_now else ""}
+def _flat_config(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """The config by dotted key; entries of lists by position, or by their name where they have one."""
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from _flat_config(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _flat_config(item, f"{key}[{index}]")
+    else:
+        yield key, "" if value is None else next(text for _, text in flatten(key, value))
 
 
-def _short(cmd: tuple[str, ...]) -> str:
-    text = " && ".join(cmd)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+def _contents(old: Mapping[str, str], new: Mapping[str, str], *, kind: str = "", stage: str = "") -> Iterator[Change]:
+    """What differs in two maps of paths to content names."""
+    for path in sorted(old.keys() | new.keys()):
+        was, now = old.get(path, ""), new.get(path, "")
+        if was == now:
+            continue
+        what = kind or ("file" if (now or was).startswith(("git:", "link:", "commit:")) else "data")
+        if was and now:
+            yield _change(what, path, stage=stage)
+        else:
+            yield _change(what, path, "" if now else "there", "there" if now else "", stage)
+
+
+def _change(kind: str, name: str, old: str = "", new: str = "", stage: str = "") -> Change:
+    return Change(kind=kind, name=_shown(name), stage=stage, old=_short(old), new=_short(new))
+
+
+def _short(text: str) -> str:
+    text = _shown(text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _shown(text: str) -> str:
+    """A path as it can be printed: bytes that are no UTF-8 are replaced."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
