@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.session import open_session
+from mlops_ci.digests.imports import import_checks
 from mlops_ci.records import Affected, encode
 
 
@@ -24,8 +26,12 @@ def command(**options: Any) -> int:
         session.console.document([encode(item) for item in session.affected])
     for item in session.affected:
         session.console.show("\n".join(lines(item)))
+    for item in session.selected:
+        model = session.model(item.model)
+        for check in import_checks(session.project.tree, session.inputs(model), model.train.undeclared_imports):
+            session.console.say(f"{check.severity.value}: {item.model}: {check.where}: {check.message}")
     if changed := session.git.dirty():
-        session.console.say(f"note: the working tree has uncommitted changes ({', '.join(changed[:3])}, …)")
+        session.console.say(f"note: uncommitted changes are part of this: {_few(changed)}")
     return 0
 
 
@@ -35,3 +41,8 @@ def lines(item: Affected) -> list[str]:
     if not item.affected:
         return [f"{item.model}: not affected since {base} (inputs {item.inputs_digest[:12]})"]
     return [f"{item.model}: affected since {base}", *(f"  {change.sentence()}" for change in item.changes)]
+
+
+def _few(paths: Sequence[str]) -> str:
+    shown = [path.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for path in paths[:3]]
+    return ", ".join(shown) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
