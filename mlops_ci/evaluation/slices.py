@@ -1,0 +1,168 @@
+"""Parts of the holdout: does the candidate lose more there than is allowed? Holm keeps the family's error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student
+
+from mlops_ci.evaluation.compare import interval, standard_error
+from mlops_ci.evaluation.metrics import METRICS, compute
+from mlops_ci.evaluation.problem import Codes, Floats, Problem, Scores, Undefined
+from mlops_ci.records.evaluation import SliceResult
+
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """One way to cut: `codes` (n,) into `values`; −1 is in no slice."""
+
+    by: str
+    metric: str
+    max_drop: float
+    min_rows: int
+    codes: Codes
+    values: tuple[str, ...]
+
+
+def by_value(values: npt.NDArray[Any]) -> tuple[Codes, tuple[str, ...]]:
+    """A slice for each value; missing values are a slice of their own."""
+    names, codes = np.unique(np.asarray(values, dtype=str), return_inverse=True)
+    return codes, tuple(map(str, names))
+
+
+def by_quantile(values: Floats, count: int) -> tuple[Codes, tuple[str, ...]]:
+    """`count` bins of about equal size; equal numbers are never torn apart, so there may be fewer. NaN is a slice."""
+    known = ~np.isnan(values)
+    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, count + 1))) if known.any() else np.array([0.0])
+    inner = edges[1:-1]
+    codes = np.searchsorted(inner, values, side="left")
+    names = [f"{edges[i]:.6g} … {edges[i + 1]:.6g}" for i in range(len(edges) - 1)] or [f"{edges[0]:.6g}"]
+    if not known.all():
+        codes = np.where(known, codes, len(names))
+        names.append(MISSING)
+    return codes, tuple(names)
+
+
+def assess_slices(
+    problem: Problem,
+    candidate: Scores,
+    champion: Scores | None,
+    cuts: Sequence[Cut],
+    *,
+    confidence: float = 0.95,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> tuple[SliceResult, ...]:
+    """Every slice of every cut, the worst first.
+
+    A slice fails if the one-sided test of *drop > max_drop* is significant after Holm's correction over all slices
+    tested (Holm 1979, Scand. J. Statist. 6:65), so that noise in small slices fails nobody. Without a champion
+    nothing is tested.
+    """
+    found = [
+        result
+        for cut in cuts
+        for result in _cut(problem, candidate, champion, cut, confidence, (options or {}).get(cut.metric, {}))
+    ]
+    adjusted = iter(holm([item.p_value for item in found if item.tested and item.p_value is not None]))
+    done = []
+    for item in found:
+        if item.tested and item.p_value is not None:
+            p_value = next(adjusted)
+            done.append(replace(item, p_value=p_value, failed=p_value < 1 - confidence))
+        else:
+            done.append(item)
+    return tuple(sorted(done, key=lambda item: (not item.failed, -(item.drop if item.drop is not None else -np.inf))))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values, in the order given."""
+    adjusted = [1.0] * len(p_values)
+    running = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = running
+    return adjusted
+
+
+def rows_by_code(codes: Codes, count: int) -> list[Codes]:
+    """The rows of each code, by one stable sort."""
+    small = codes.astype(np.int16) if count < 30_000 else codes
+    order = np.argsort(small, kind="stable")
+    ends = np.searchsorted(small[order], np.arange(count), side="right")
+    starts = np.searchsorted(small[order], np.arange(count), side="left")
+    return [order[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def _cut(
+    problem: Problem,
+    candidate: Scores,
+    champion: Scores | None,
+    cut: Cut,
+    confidence: float,
+    options: Mapping[str, Any],
+) -> Iterator[SliceResult]:
+    for value, rows in zip(cut.values, rows_by_code(cut.codes, len(cut.values)), strict=True):
+        if len(rows):
+            yield _slice(problem, candidate, champion, cut, value, rows, confidence, options)
+
+
+def _slice(
+    problem: Problem,
+    candidate: Scores,
+    champion: Scores | None,
+    cut: Cut,
+    value: str,
+    rows: Codes,
+    confidence: float,
+    options: Mapping[str, Any],
+) -> SliceResult:
+    part, ours = problem.part(rows), candidate.part(rows)
+    theirs = None if champion is None else champion.part(rows)
+    empty = SliceResult(
+        by=cut.by,
+        value=value,
+        metric=cut.metric,
+        rows=len(rows),
+        candidate=None,
+        champion=None,
+        drop=None,
+        low=None,
+        high=None,
+        p_value=None,
+        max_drop=cut.max_drop,
+        tested=False,
+        failed=False,
+        flipped=0 if theirs is None else int((ours.prediction != theirs.prediction).sum()),
+    )
+    try:
+        own, values = compute(cut.metric, part, ours, options)
+        if theirs is None:
+            return replace(empty, candidate=own)
+        other, others = compute(cut.metric, part, theirs, options)
+    except Undefined:
+        return empty
+    return _tested(replace(empty, candidate=own, champion=other), part, values - others, cut, confidence)
+
+
+def _tested(found: SliceResult, part: Problem, values: Floats, cut: Cut, confidence: float) -> SliceResult:
+    """The drop with its interval, and where there are enough rows the one-sided test."""
+    assert found.candidate is not None
+    assert found.champion is not None
+    turn = -1.0 if METRICS[cut.metric].higher_is_better else 1.0
+    drop = turn * (found.candidate - found.champion)
+    error = standard_error(values, part.groups)
+    around = interval(drop, error, confidence)
+    found = replace(found, drop=drop, low=around.low, high=around.high)
+    if found.rows < cut.min_rows:
+        return found
+    if error.error == 0:
+        p_value = 0.0 if drop > cut.max_drop else 1.0
+    else:
+        p_value = float(student.sf((drop - cut.max_drop) / error.error, error.freedom))
+    return replace(found, tested=True, p_value=p_value)
