@@ -133,12 +133,12 @@ class _File:
             if not isinstance(part, dict) or set(body) != {"foreach", "do"}:
                 self._fail(f"stage '{name}': a loop is 'foreach' with a list or map, and 'do' with a stage", path)
             items = resolve(body["foreach"], context.values, compound=True)
-            rounds = _foreach(items, context) if isinstance(items, list | dict) else None
+            rounds = _foreach(body["foreach"], items, context) if isinstance(items, list | dict) else None
         elif "matrix" in body:
             part = {key: value for key, value in body.items() if key != "matrix"}
             axes = resolve(body["matrix"], context.values, compound=True)
             whole = isinstance(axes, dict) and all(isinstance(values, list) for values in axes.values())
-            rounds = _matrix(axes, context) if whole else None
+            rounds = _matrix(body["matrix"], axes, context) if whole else None
         else:
             self._know(name, body, path)
             yield name, body, context
@@ -236,29 +236,38 @@ class _File:
         raise PipelineError(message, where=f"{self.file}:{line}" if line else self.file, hint=hint)
 
 
-def _foreach(items: list[Any] | dict[Any, Any], context: Context) -> Iterator[tuple[str, Context]]:
+def _foreach(raw: Any, items: list[Any] | dict[Any, Any], context: Context) -> Iterator[tuple[str, Context]]:
     """DVC's foreach: a list of scalars is named by them, any other list by position, a map by its keys."""
     if isinstance(items, dict):
         for key, item in items.items():
             yield spell(key), context.in_loop(item=item, key=spell(key))
         return
     compound = any(isinstance(item, list | dict) for item in items)
-    for suffix, item in (
-        {str(i): v for i, v in enumerate(items)} if compound else {spell(v): v for v in items}
-    ).items():
+    names = [str(index) if compound else _label(raw, index, item) for index, item in enumerate(items)]
+    for suffix, item in dict(zip(names, items, strict=True)).items():
         yield suffix, context.in_loop(item=item)
 
 
-def _matrix(axes: Mapping[str, list[Any]], context: Context) -> Iterator[tuple[str, Context]]:
+def _matrix(raw: Any, axes: Mapping[str, list[Any]], context: Context) -> Iterator[tuple[str, Context]]:
     """DVC's matrix: the product of the axes; values that are no scalars are named by axis and position."""
-    named = [
-        [(f"{axis}{i}" if isinstance(value, dict | list) else spell(value), value) for i, value in enumerate(values)]
-        for axis, values in axes.items()
-    ]
+    named = []
+    for axis, values in axes.items():
+        written = raw.get(axis) if isinstance(raw, dict) else raw
+        labels = [
+            f"{axis}{index}" if isinstance(value, dict | list) else _label(written, index, value)
+            for index, value in enumerate(values)
+        ]
+        named.append(list(zip(labels, values, strict=True)))
     for combination in itertools.product(*named):
         item = dict(zip(axes, (value for _, value in combination), strict=True))
-        suffix = "-".join(name for name, _ in combination)
+        suffix = "-".join(label for label, _ in combination)
         yield suffix, context.in_loop(item=item, key=suffix)
+
+
+def _label(raw: Any, index: int, value: Any) -> str:
+    """How a value names its stage: DVC writes `true` for a list in dvc.yaml, `True` for one that `${…}` brings."""
+    written = raw[index] if isinstance(raw, list) else raw
+    return str(value) if isinstance(written, str) else spell(value)
 
 
 def _joined(folder: str, entry: Any) -> str:

@@ -1,0 +1,15 @@
+"""Real repositories in temporary folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.digests.repository import Repository
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A new git repository on branch main, with nothing in it."""
+    return Repository.create(tmp_path / "repository")
