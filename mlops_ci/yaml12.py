@@ -17,19 +17,24 @@ import yaml
 MAX_BYTES = 1024 * 1024
 MAX_VALUES = 200_000
 MAX_DEPTH = 60
+DEEP_LEAD = re.compile(r"^[ \t?:-]{100}", re.MULTILINE)
 
+_MOMENT = (
+    r"(?P<day>[0-9]{4}-[0-9]{1,2}-[0-9]{1,2})(?:[Tt]|[ \t]+)(?P<clock>[0-9]{1,2}:[0-9]{2}:[0-9]{2})"
+    r"(?:\.(?P<fraction>[0-9]*))?(?:[ \t]*(?P<zone>Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?"
+)
 _PLAIN: tuple[tuple[str, str, str], ...] = (
     ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("tag:yaml.org,2002:int", r"^(?:[-+]?[0-9][0-9_]*|0o[0-7]+|0x[0-9a-fA-F]+)$", "-+0123456789"),
+    ("tag:yaml.org,2002:int", r"^[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$", "-+0123456789"),
     (
         "tag:yaml.org,2002:float",
         r"^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?(?:[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)"
-        r"|[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        r"|[-+]?\.[0-9_]+(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
         "-+0123456789.",
     ),
     ("tag:yaml.org,2002:merge", r"^(?:<<)$", "<"),
     ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
-    ("tag:yaml.org,2002:timestamp", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "0123456789"),
+    ("tag:yaml.org,2002:timestamp", rf"^(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_MOMENT})$", "0123456789"),
 )
 
 
@@ -67,7 +72,12 @@ def load(content: bytes) -> Document:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise YamlError(f"not UTF-8: byte 0x{content[error.start]:02x}; save the file as UTF-8", line) from None
+    if directive := re.match(r"(?:\s*(?:#.*)?\n)*%YAML[ \t]+(?!1\.2)(\S+)", text):
+        line = text.count("\n", 0, directive.end()) + 1
+        raise YamlError(f"YAML {directive[1]} reads words and numbers differently; remove the %YAML line", line)
     try:
+        if text.count("[") + text.count("{") > MAX_DEPTH or DEEP_LEAD.search(text):
+            _refuse_depth(text)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -79,6 +89,15 @@ def load(content: bytes) -> Document:
         raise YamlError("nested too deeply") from None
     builder = _Builder()
     return Document(None if node is None else builder.value(node, "", 0), builder.lines)
+
+
+def _refuse_depth(text: str) -> None:
+    """Count the levels before composing: libyaml composes by recursion and dies, Python with it, on a deep document."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise YamlError(f"nested more than {MAX_DEPTH} levels deep", event.start_mark.line + 1)
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> YamlError:
@@ -113,6 +132,8 @@ class _Builder:
             self.lines.setdefault(path, line)
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
+        if node.tag not in ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"):
+            raise YamlError(f"the tag {node.tag!r} is not allowed", line)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(node.value)]
         assert isinstance(node, yaml.MappingNode)
@@ -148,10 +169,30 @@ class _Builder:
 
 
 def _int(text: str) -> int:
+    """As YAML 1.2 has it: a leading zero is nothing special, octal is 0o."""
     text = text.replace("_", "")
-    if text.startswith(("0o", "0x")):
-        return int(text[2:], 8 if text[1] == "o" else 16)
-    return int(text)
+    digits = text.lstrip("+-")
+    base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 10)
+    number = int(digits if base == 10 else digits[2:], base)
+    return -number if text.startswith("-") else number
+
+
+def _time(text: str) -> datetime.date:
+    """A day, or a moment with the zone it was written in."""
+    if (match := re.fullmatch(_MOMENT, text)) is None:
+        return datetime.date.fromisoformat(text)
+    year, month, day = map(int, match["day"].split("-"))
+    hour, minute, second = map(int, match["clock"].split(":"))
+    micro = int(((match["fraction"] or "") + "000000")[:6])
+    return datetime.datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(match["zone"]))
+
+
+def _zone(text: str | None) -> datetime.timezone | None:
+    if not text:
+        return None
+    hours, _, minutes = text.lstrip("+-").partition(":")
+    shift = datetime.timedelta() if text == "Z" else datetime.timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return datetime.timezone(-shift if text.startswith("-") else shift)
 
 
 def _float(text: str) -> float:
@@ -164,7 +205,7 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
     "tag:yaml.org,2002:bool": lambda text: text.lower() == "true",
     "tag:yaml.org,2002:int": _int,
     "tag:yaml.org,2002:float": _float,
-    "tag:yaml.org,2002:timestamp": datetime.date.fromisoformat,
+    "tag:yaml.org,2002:timestamp": _time,
     "tag:yaml.org,2002:str": str,
 }
 
