@@ -137,25 +137,79 @@ class Pipeline(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringJob:
-    """What the scorer is asked: read `data`, predict all rows, write `predictions` (Parquet) and `summary` (JSON)."""
+    """What the scorer is asked: read `data`, predict all rows, write `predictions` (Parquet)."""
 
     model_directory: Path
     data: Path
     label: str
-    group: str
     task: str
     predictions: Path
-    summary: Path
-    metrics: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuringJob:
+    """The user's own metrics on stored predictions. `functions` maps a metric to `module:function`; `predictions`
+    a model's role to its file. `replicates` seeded resamples are measured alike for all roles; rows of one `group`
+    move together."""
+
+    data: Path
+    label: str
+    group: str
+    task: str
+    functions: Mapping[str, str]
+    predictions: Mapping[str, Path]
+    seed: int
+    replicates: int = 400
 
 
 class Scorer(Protocol):
-    """Runs our scorer script in the user's environment."""
+    """Runs our scorer script in the user's environment, in the model's folder."""
 
     def score(
         self, job: ScoringJob, *, interpreter: Interpreter, cwd: Path, log: Path, say: Say, timeout: float
     ) -> Mapping[str, Any]:
         """Score and return the summary. Raises StageFailed with the last lines where the user's code fails or hangs."""
+
+    def measure(
+        self, job: MeasuringJob, *, interpreter: Interpreter, cwd: Path, log: Path, say: Say, timeout: float
+    ) -> Mapping[str, Mapping[str, Sequence[float | None]]]:
+        """metric → role → [value, replicate 1, replicate 2, …]; None where the function gave no finite number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldoutRows:
+    """The holdout as arrays of one length. `label` is text for a classification, numbers for a regression; `slices`
+    holds numbers or text by column; `overlap` counts rows that are training data too, None where there is none to
+    compare with."""
+
+    digest: str
+    rows: int
+    hashes: Any
+    label: Any
+    groups: Any
+    slices: Mapping[str, Any]
+    overlap: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictedRows:
+    """A model's answers: `prediction` (n,) text or numbers, `probability` (n, k) by `classes`, or None."""
+
+    prediction: Any
+    classes: tuple[str, ...]
+    probability: Any
+
+
+class Holdouts(Protocol):
+    """Reads holdouts and stored predictions."""
+
+    def read(
+        self, data: Path, *, task: str, label: str, group: str, slices: Sequence[str], training: Sequence[Path]
+    ) -> HoldoutRows:
+        """Raises DataError for what is no table, ConfigError for a column that is not there, with the nearest."""
+
+    def predictions(self, path: Path, holdout: HoldoutRows, *, task: str) -> PredictedRows:
+        """Stored predictions of exactly these rows in this order. Raises StageFailed for any others."""
 
 
 class Validator(Protocol):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_ci.config.types import Config, Dataset, Model
-from mlops_ci.ports import DataSource, Environments, Pipeline, Registry, Scorer, Tracker, Validator
+from mlops_ci.ports import DataSource, Environments, Holdouts, Pipeline, Registry, Scorer, Tracker, Validator
 
 if TYPE_CHECKING:
     from mlops_ci.io.git import Git
@@ -51,6 +51,12 @@ def scorer() -> Scorer:
     from mlops_ci.backends.scorer import SubprocessScorer
 
     return SubprocessScorer(environ=os.environ)
+
+
+def holdouts() -> Holdouts:
+    from mlops_ci.backends.holdouts import ParquetHoldouts
+
+    return ParquetHoldouts()
 
 
 def validator() -> Validator:

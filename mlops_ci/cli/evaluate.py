@@ -1,0 +1,66 @@
+"""`mlops-ci evaluate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mlops_ci.cli import wiring
+from mlops_ci.cli.options import common, common_options
+from mlops_ci.cli.run_stage import StageFunction, run_stage
+from mlops_ci.cli.session import Session, open_session
+from mlops_ci.config.types import Model
+from mlops_ci.errors import MissingExtra
+from mlops_ci.io import clock
+from mlops_ci.ports import Say
+from mlops_ci.records import Affected, StageResult, Status
+from mlops_ci.stages.train import known_candidate
+
+
+@click.command("evaluate")
+@common_options
+def command(**options: Any) -> int:
+    """Compare the candidate with the champion and apply the gates.
+
+    Both are scored on the same holdout rows, the candidate in your environment and the champion in its own;
+    metrics come with intervals, differences are paired, and what can't be checked is red.
+    """
+    session = open_session(common(options))
+    return run_stage(session, "evaluate", stage_function(session))
+
+
+def stage_function(session: Session) -> StageFunction:
+    """The evaluate stage, wired."""
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        if model.evaluate is None:
+            return StageResult(stage="evaluate", model=model.name, status=Status.SKIPPED, reason="no 'evaluate:'")
+        try:
+            from mlops_ci.stages.evaluate import Question, evaluate
+        except ModuleNotFoundError as error:
+            raise MissingExtra("evaluate", str(error.name)) from None
+        from mlops_ci.stages.scoring import Bench
+
+        inputs = session.inputs(model)
+        bench = Bench(
+            root=session.git.root,
+            tracker=session.tracker,
+            environments=wiring.environments(),
+            scorer=wiring.scorer(),
+            holdouts=wiring.holdouts(),
+            workspace=session.workspace,
+        )
+        question = Question(
+            model=model,
+            candidate=known_candidate(model, inputs, session.tracker),
+            judgement_digest=item.judgement_digest,
+            interpreter=bench.environments.prepare(
+                session.git.root, tuple(inputs.environment), model.train.environment, say=say
+            ),
+            today=clock.now().date(),
+            where=session.config.where,
+        )
+        return evaluate(question, registry=session.registry, bench=bench, say=say)
+
+    return run
