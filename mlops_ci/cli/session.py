@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -97,3 +98,14 @@ class Session:
 def open_session(options: Common) -> Session:
     """Load the config. Raises ConfigError."""
     return Session(options, load(options.config, os.environ), options.console())
+
+
+def written_by_dvc(path: str) -> bool:
+    """Files that `dvc repro` writes or edits beside the outputs."""
+    name = path.rpartition("/")[2]
+    return name in ("dvc.lock", ".gitignore") or path.startswith(".dvc/") or "/.dvc/" in path
+
+
+def covered(path: str, outputs: Sequence[str]) -> bool:
+    """Whether a path is an output or lies in one."""
+    return any(path == out or path.startswith(f"{out}/") for out in outputs)

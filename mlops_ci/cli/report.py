@@ -1,0 +1,104 @@
+"""`mlops-ci report`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlops_ci.cli.options import common, common_options
+from mlops_ci.cli.session import Session, open_session
+from mlops_ci.errors import MissingExtra, UsageError
+from mlops_ci.io import files
+from mlops_ci.io.workspace import Workspace
+from mlops_ci.report.collect import Report, collect
+
+FORMATS = ("terminal", "markdown", "html", "json")
+SUFFIXES = {"markdown": "md", "html": "html", "json": "json"}
+
+
+@click.command("report")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True, help="What to render."
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, not to stdout.")
+@common_options
+def command(form: str, output: Path | None, **options: Any) -> int:
+    """Render reports from stored results.
+
+    Reads .mlops/results alone, so any machine that has them can render them. Without --model every model with
+    results is shown; exit 0 whatever they say.
+    """
+    session = open_session(common(options))
+    names = models_with_results(session)
+    text = renderer("json" if session.console.json else form, session)(collect(session.workspace, names))
+    if output is None:
+        click.echo(text, color=session.console.color)
+    else:
+        files.write_text(output, text)
+        session.console.say(f"report: {output}")
+    return 0
+
+
+def models_with_results(session: Session) -> list[str]:
+    """The models named, else all that have results. Raises UsageError where there are none."""
+    names = [session.model(name).name for name in session.options.models] or [
+        name for name in session.config.models if (session.workspace.home / "results" / name).is_dir()
+    ]
+    if not names:
+        raise UsageError("there are no results to report yet", hint="mlops-ci pull-request")
+    return names
+
+
+def renderer(form: str, session: Session) -> Callable[[Report], str]:
+    """The function that renders a report in one form."""
+    if form == "terminal":
+        from mlops_ci.report import terminal
+
+        console = session.console
+        return lambda report: terminal.render(
+            [result for model in report.models for result in model.results], width=console.width, color=console.color
+        )
+    if form == "markdown":
+        from mlops_ci.report import markdown
+
+        return markdown.render
+    if form == "html":
+        return html_renderer()
+    from mlops_ci.report import document
+
+    return document.render
+
+
+def html_renderer() -> Callable[[Report], str]:
+    """The HTML renderer. Raises MissingExtra without its libraries."""
+    try:
+        from mlops_ci.report import html
+    except ModuleNotFoundError as error:
+        raise MissingExtra("report", str(error.name)) from None
+    return html.render
+
+
+def write_files(workspace: Workspace, models: Sequence[str]) -> list[Path]:
+    """One HTML page, one Markdown and one JSON document a model, below .mlops/reports; the pages come first."""
+    from mlops_ci.report import document, markdown
+
+    written = []
+    for model in models:
+        report = collect(workspace, [model])
+        with contextlib.suppress(MissingExtra):  # the Markdown says the same
+            written.append(_write(workspace, model, "html", html_renderer()(report)))
+        _write(workspace, model, "json", document.render(report))
+        markdown_path = _write(workspace, model, "md", markdown.render(report))
+        if not written:
+            written.append(markdown_path)
+    return written
+
+
+def _write(workspace: Workspace, model: str, suffix: str, text: str) -> Path:
+    path = workspace.report_path(model, suffix)
+    files.write_text(path, text)
+    return path

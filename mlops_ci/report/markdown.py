@@ -1,0 +1,197 @@
+"""A report as Markdown: verdict first, within a budget of bytes, cut at section borders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mlops_ci.records import Check, StageResult, Status
+from mlops_ci.records.evaluation import EvaluationDetails
+from mlops_ci.records.validation import DatasetValidation, ValidationDetails
+from mlops_ci.report.clean import markdown as clean
+from mlops_ci.report.collect import ModelReport, Report
+from mlops_ci.report.headline import headline
+from mlops_ci.report.numbers import duration, interval, number, size
+from mlops_ci.report.terminal import counts
+
+BUDGET = 60_000
+ROWS = 50
+SIGNS = {Status.PASSED: "✅", Status.FAILED: "❌", Status.SKIPPED: "⏭️", Status.ERROR: "💥", Status.STALE: "⌛"}
+
+
+def render(report: Report, *, budget: int = BUDGET) -> str:
+    """All models; whole sections are left out at the end where the budget ends, and it says which."""
+    sections = [section for model in report.models for section in _model(model)]
+    kept: list[str] = []
+    used = 200
+    for index, section in enumerate(sections):
+        used += len(section.encode()) + 2
+        if used > budget:
+            left = len(sections) - index
+            kept.append(f"_{left} more section{'s' * (left > 1)} did not fit; the full report has everything._")
+            break
+        kept.append(section)
+    return "\n\n".join(kept) + "\n"
+
+
+def _model(model: ModelReport) -> Iterator[str]:
+    yield f"## {SIGNS[model.worst]} {clean(model.model)}\n\n**{clean(headline(model.results))}**"
+    if model.notes:
+        yield "\n".join(f"> {clean(note)}" for note in model.notes)
+    yield from _failures(model.results)
+    yield from _gates(model)
+    if model.evaluation is not None:
+        yield from _evaluation(model.evaluation)
+    if model.validation is not None:
+        yield from _validation(model.validation)
+    yield from _reasons(model)
+    yield _times(model)
+    yield _digests(model)
+
+
+def _failures(results: Sequence[StageResult]) -> Iterator[str]:
+    for result in results:
+        if result.failure is not None:
+            lines = [f"**{result.stage}: {clean(result.failure.message)}**"]
+            lines += [f"> {clean(line)}  " for line in result.failure.hint.splitlines()[:30]]
+            yield "\n".join(lines)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of cleaned cells, at most 50 rows."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows[:ROWS]]
+    if len(rows) > ROWS:
+        lines.append(f"\n_{len(rows) - ROWS} more rows are in the full report._")
+    return "\n".join(lines)
+
+
+def check_sign(check: Check) -> str:
+    """A check's state in a word, so that no colour is needed."""
+    if check.override and check.status is not Status.PASSED:
+        return "🔶 overridden"
+    if check.red:
+        return "❌ failed"
+    return "✅ passed" if check.status is Status.PASSED else "⚠️ warned"
+
+
+def _gates(model: ModelReport) -> Iterator[str]:
+    result = model.stage("evaluate")
+    if result is None or not result.checks:
+        return
+    rows = [
+        (check_sign(check), clean(check.name), clean(check.message), clean(check.override or check.where))
+        for check in sorted(result.checks, key=lambda check: (not check.red, check.status is Status.PASSED))
+    ]
+    yield "### Gates\n\n" + table(("", "gate", "found", "where"), rows)
+
+
+def _evaluation(details: EvaluationDetails) -> Iterator[str]:
+    rows = [
+        (
+            clean(item.metric) + (" ↑" if item.higher_is_better else " ↓"),
+            interval(item.candidate),
+            interval(item.champion),
+            interval(item.difference, signed=True),
+            number(item.p_value),
+            item.verdict.value if item.verdict else "–",
+        )
+        for item in details.metrics
+    ]
+    if rows:
+        yield "### Metrics\n\n" + table(("metric", "candidate", "champion", "difference", "p", "verdict"), rows)
+    if details.param_changes:
+        changes = [(clean(item.name), clean(item.old) or "–", clean(item.new) or "–") for item in details.param_changes]
+        yield "### Parameters against the champion's\n\n" + table(("parameter", "champion", "candidate"), changes)
+    if details.slices:
+        yield "### Slices\n\n" + _slices(details)
+    if details.flips is not None:
+        flips = details.flips
+        yield (
+            f"### Flips\n\nOf {flips.rows:,} rows {flips.mended:,} were mended, {flips.broken:,} broken, "
+            f"and {flips.other:,} changed without being right."
+        )
+
+
+def _slices(details: EvaluationDetails) -> str:
+    rows = [
+        (
+            "❌" if item.failed else "✅" if item.tested else "–",
+            f"{clean(item.by)} = {clean(item.value)}",
+            f"{item.rows:,}",
+            clean(item.metric),
+            number(item.candidate),
+            number(item.champion),
+            number(item.drop, signed=True),
+            number(item.p_value),
+        )
+        for item in details.slices
+    ]
+    return table(("", "slice", "rows", "metric", "candidate", "champion", "drop", "p (Holm)"), rows)
+
+
+def _validation(details: ValidationDetails) -> Iterator[str]:
+    for dataset in details.datasets:
+        bad = [item for item in dataset.expectations if item.status is not Status.PASSED]
+        held = len(dataset.expectations) - len(bad)
+        title = f"### Data: {clean(dataset.data)}\n\n"
+        if dataset.rows < 0:
+            yield title + "Not readable."
+            continue
+        text = f"{title}{dataset.rows:,} rows, {held} of {len(dataset.expectations)} expectations hold."
+        if bad:
+            text += "\n\n" + table(
+                ("expectation", "found", "examples"), [_expectation(dataset, i) for i in range(len(bad))]
+            )
+        yield text
+        if dataset.diff is not None and dataset.diff.columns:
+            diff = dataset.diff
+            rows = [(clean(c.column), c.what, clean(c.old) or "–", clean(c.new) or "–") for c in diff.columns]
+            head = f"#### Against {clean(diff.champion)}'s data\n\n{diff.rows_old:,} → {diff.rows_new:,} rows\n\n"
+            yield head + table(("column", "what", "was", "is"), rows)
+
+
+def _expectation(dataset: DatasetValidation, index: int) -> tuple[str, str, str]:
+    bad = [item for item in dataset.expectations if item.status is not Status.PASSED]
+    item = bad[index]
+    examples = "; ".join(
+        ", ".join(f"{clean(k)} = {clean(v, longest=60)}" for k, v in row.items()) for row in item.examples
+    )
+    return clean(item.sentence), clean(counts(item)), examples or "–"
+
+
+def _reasons(model: ModelReport) -> Iterator[str]:
+    if model.affected is not None and model.affected.changes:
+        lines = [f"- {clean(change.sentence())}" for change in model.affected.changes[:ROWS]]
+        yield "### Why it was judged\n\n" + "\n".join(lines)
+
+
+def _times(model: ModelReport) -> str:
+    rows = [
+        (result.stage, result.status.value, duration(result.seconds), clean(result.reason)) for result in model.results
+    ]
+    text = "### Stages\n\n" + table(("stage", "status", "time", ""), rows)
+    training = model.training
+    if training is not None and not training.reused:
+        memory = f", peak memory {size(training.peak_memory_mb * 1e6)}" if training.peak_memory_mb else ""
+        text += (
+            f"\n\nTraining took {duration(training.train_seconds)}{memory}; the model has {size(training.model_bytes)}."
+        )
+    return text
+
+
+def _digests(model: ModelReport) -> str:
+    rows = []
+    if (training := model.training) is not None:
+        rows += [("inputs", training.inputs_digest), ("model", training.model_digest), ("MLflow run", training.run_id)]
+    if (evaluation := model.evaluation) is not None:
+        rows += [("holdout", evaluation.holdout_digest), ("judgement", evaluation.judgement_digest)]
+    origin = next((result.origin for result in model.results), None)
+    if origin is not None:
+        rows += [("commit", origin.commit + (" + uncommitted changes" if origin.dirty else "")), ("base", origin.base)]
+    lines = [(name, f"`{clean(value)}`") for name, value in rows if value]
+    how = (
+        f"\n\nReproduce: `git checkout {origin.commit[:12]} && mlops-ci pull-request --model {model.model}`"
+        if origin
+        else ""
+    )
+    return "### Digests\n\n" + table(("what", ""), lines) + how
