@@ -97,7 +97,8 @@ def _refuse_depth(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise YamlError(f"nested more than {MAX_DEPTH} levels deep", event.start_mark.line + 1)
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            raise YamlError(f"nested more than {MAX_DEPTH} levels deep", line)
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> YamlError:

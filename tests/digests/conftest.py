@@ -11,5 +11,7 @@ from tests.digests.repository import Repository
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    """A new git repository on branch main, with nothing in it."""
-    return Repository.create(tmp_path / "repository")
+    """A new git repository on branch main, with one empty commit."""
+    made = Repository.create(tmp_path / "repository")
+    made.commit("Begin")
+    return made
