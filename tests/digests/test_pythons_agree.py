@@ -55,7 +55,10 @@ def _digest(python: Path, script: Path, root: Path) -> str:
     uv = str(find_uv_bin())
     words = [uv, "run", "--quiet", "--no-project", "--python", str(python), "--with", "pyyaml", "--with", "tomli"]
     done = subprocess.run(
-        [*words, "python", str(script), str(root)], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        [*words, "python", str(script), str(root)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
