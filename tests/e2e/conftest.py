@@ -106,6 +106,7 @@ def toy(tmp_path: Path) -> Person:
     person.write("data/holdout.csv", rows(1500, seed=2))
     person.write("expectations/rows.json", json.dumps(SUITE, indent=2))
     person.write("mlops.yaml", config(sys.executable))
+    person.git("add", "-A")
     person.commit("Bring the first model")
     return person
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,8 @@ class Person:
         target.write_text(content, "utf-8")
 
     def commit(self, message: str) -> None:
-        self.git("add", "-A")
+        """Everything but what the pipeline wrote: a candidate's identity needs no dvc.lock in git."""
+        self.git("add", "-A", ".", ":!dvc.lock", ":!metrics.json", ":!.dvc")
         self.git("commit", "-qm", message)
 
     def branch(self, name: str) -> None:
@@ -64,8 +66,12 @@ class Person:
 
     def runs(self) -> list[Any]:
         """The complete MLflow runs of the repository's store."""
-        import mlflow
+        if not (self.home / ".mlops/mlflow.db").exists():
+            return []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow's own, about SQLAlchemy
+            import mlflow
 
-        client = mlflow.MlflowClient(f"sqlite:///{self.home}/.mlops/mlflow.db")
-        experiments = [item.experiment_id for item in client.search_experiments()]
-        return [run for run in client.search_runs(experiments) if run.data.tags.get("mlops_ci.complete") == "1"]
+            client = mlflow.MlflowClient(f"sqlite:///{self.home}/.mlops/mlflow.db")
+            experiments = [item.experiment_id for item in client.search_experiments()]
+            return [run for run in client.search_runs(experiments) if run.data.tags.get("mlops_ci.complete") == "1"]
