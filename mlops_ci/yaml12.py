@@ -63,8 +63,11 @@ for _tag, _pattern, _first in _PLAIN:
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), ["" if c == "\0" else c for c in _first])
 
 
-def load(content: bytes) -> Document:
-    """Read one document. Raises YamlError for bad UTF-8, syntax, duplicate or non-scalar keys, and bombs."""
+def load(content: bytes, *, dates: bool = True) -> Document:
+    """Read one document; without `dates` they stay text.
+
+    Raises YamlError for bad UTF-8, syntax, duplicate or non-scalar keys, and bombs.
+    """
     if len(content) > MAX_BYTES:
         raise YamlError(f"the file has {len(content):,} bytes; the limit is {MAX_BYTES:,} (1 MiB)")
     try:
@@ -87,7 +90,7 @@ def load(content: bytes) -> Document:
         raise _syntax(error, text) from None
     except RecursionError:
         raise YamlError("nested too deeply") from None
-    builder = _Builder()
+    builder = _Builder(dates)
     return Document(None if node is None else builder.value(node, "", 0), builder.lines)
 
 
@@ -118,7 +121,8 @@ def _syntax(error: yaml.YAMLError, text: str) -> YamlError:
 class _Builder:
     """Turns composed nodes into values, counting as it goes: an alias costs as much as what it stands for."""
 
-    def __init__(self) -> None:
+    def __init__(self, dates: bool) -> None:
+        self.dates = dates
         self.lines: dict[str, int] = {}
         self.count = 0
 
@@ -132,7 +136,7 @@ class _Builder:
         if path:
             self.lines.setdefault(path, line)
         if isinstance(node, yaml.ScalarNode):
-            return _scalar(node)
+            return self._scalar(node)
         if node.tag not in ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"):
             raise YamlError(f"the tag {node.tag!r} is not allowed", line)
         if isinstance(node, yaml.SequenceNode):
@@ -150,13 +154,25 @@ class _Builder:
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
                 raise YamlError("a key must be plain text", line)
-            key = _scalar(key_node)
+            key = self._scalar(key_node)
             if key in found:
                 raise YamlError(f"the key '{key_node.value}' appears twice in one map", line)
             below = f"{path}.{key_node.value}" if path else str(key_node.value)
             self.lines[below] = line
             found[key] = self.value(value_node, below, depth + 1)
         return {**merged, **found} if merged else found
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        build = _SCALARS.get(node.tag)
+        if node.tag == "tag:yaml.org,2002:timestamp" and not self.dates:
+            build = str
+        line = node.start_mark.line + 1
+        if build is None:
+            raise YamlError(f"the tag {node.tag!r} is not allowed", line)
+        try:
+            return build(node.value)
+        except ValueError as error:
+            raise YamlError(f"{node.value!r} is not a valid value: {error}", line) from None
 
     def _merged(self, node: yaml.Node, path: str, depth: int) -> dict[Any, Any]:
         parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
@@ -209,14 +225,3 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
     "tag:yaml.org,2002:timestamp": _time,
     "tag:yaml.org,2002:str": str,
 }
-
-
-def _scalar(node: yaml.ScalarNode) -> Any:
-    build = _SCALARS.get(node.tag)
-    line = node.start_mark.line + 1
-    if build is None:
-        raise YamlError(f"the tag {node.tag!r} is not allowed", line)
-    try:
-        return build(node.value)
-    except ValueError as error:
-        raise YamlError(f"{node.value!r} is not a valid value: {error}", line) from None

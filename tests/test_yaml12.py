@@ -127,3 +127,7 @@ def test_hostile_documents_are_refused_with_the_line(content: bytes, says: str, 
 def test_every_key_and_item_knows_its_line() -> None:
     document = yaml12.load(b"a:\n  b:\n    - x\n    - c: 1\n\n  d: 2\n")
     assert document.lines == {"a": 1, "a.b": 2, "a.b[0]": 3, "a.b[1]": 4, "a.b[1].c": 4, "a.d": 6}
+
+
+def test_dates_may_stay_text() -> None:
+    assert yaml12.load(b"expires: 2026-03-31\n", dates=False).value == {"expires": "2026-03-31"}

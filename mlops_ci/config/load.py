@@ -37,7 +37,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 def load_bytes(content: bytes, *, path: Path, root: Path, environ: Mapping[str, str]) -> Config:
     """Read a config from bytes; `path` is for messages, `root` the folder its paths count from."""
     try:
-        document = yaml12.load(content)
+        document = yaml12.load(content, dates=False)
     except yaml12.YamlError as error:
         raise ConfigError(error.message, where=f"{path.name}:{error.line}" if error.line else path.name) from None
     if not isinstance(document.value, dict):

@@ -165,15 +165,15 @@ def _judgement_changes(old: State, new: State) -> Iterator[Change]:
 
 
 def _flat_config(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """The config by dotted key; entries of lists by position, or by their name where they have one."""
-    if isinstance(value, dict) and value:
+    """The config by dotted key; what is empty has none."""
+    if isinstance(value, dict):
         for name, item in value.items():
             yield from _flat_config(item, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list) and value:
+    elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _flat_config(item, f"{key}[{index}]")
-    else:
-        yield key, "" if value is None else next(text for _, text in flatten(key, value))
+    elif value is not None:
+        yield from flatten(key, value)
 
 
 def _contents(old: Mapping[str, str], new: Mapping[str, str], *, kind: str = "", stage: str = "") -> Iterator[Change]:
