@@ -6,7 +6,7 @@ import difflib
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_ci.digests.inputs import find_inputs
@@ -27,6 +27,7 @@ class DataNames:
     directory: str
     pipeline: str
     environment: str
+    _recipes: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def of(self, data: str) -> Mapping[str, str]:
         """Content names by path for a file, folder or wildcard of the model's; a URL stands for itself.
@@ -70,15 +71,16 @@ class DataNames:
                 yield at, name
 
     def _recipe(self, stage: Stage) -> str:
-        folder, name = posixpath.split(stage.file)
-        inputs = find_inputs(
-            self.project,
-            directory=self.directory,
-            pipeline=posixpath.relpath(posixpath.join(folder, name), self.directory or "."),
-            target=stage.name,
-            environment=self.environment,
-        )
-        return inputs.digest
+        key = (stage.file, stage.name)
+        if key not in self._recipes:
+            self._recipes[key] = find_inputs(
+                self.project,
+                directory=self.directory,
+                pipeline=posixpath.relpath(stage.file, self.directory or "."),
+                target=stage.name,
+                environment=self.environment,
+            ).digest
+        return self._recipes[key]
 
 
 def _first(path: str) -> int:

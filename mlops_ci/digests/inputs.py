@@ -86,8 +86,10 @@ def find_inputs(
 def _document(
     stages: tuple[ResolvedStage, ...], environment: Mapping[str, str], result: Mapping[str, str], folder: str
 ) -> dict[str, Any]:
+    inside = f"{folder}/" if folder else ""
+
     def here(path: str) -> str:
-        return posixpath.relpath(path, folder or ".")
+        return path[len(inside) :] if inside and path.startswith(inside) else posixpath.relpath(path, folder or ".")
 
     return {
         "version": VERSION,

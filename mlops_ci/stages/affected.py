@@ -40,7 +40,7 @@ def find_affected(
     now, before = Project(git.working_tree()), Project(git.tree(base))
     for project in (now, before):
         project.tree.prefetch(f for f in project.files.ordered if posixpath.basename(f) in READ_EARLY)
-    old_models, reason = _models_of(config, before, git, environ, base)
+    old_models, reason = _models_of(config, now, before, environ, base)
     found = []
     for model in models:
         old: State | str = reason or f"'{model.name}' is not in the base's config"
@@ -51,14 +51,16 @@ def find_affected(
 
 
 def _models_of(
-    config: Config, before: Project, git: Git, environ: Mapping[str, str], base: str
+    config: Config, now: Project, before: Project, environ: Mapping[str, str], base: str
 ) -> tuple[Mapping[str, Model], str]:
     """The models as the base configured them, or none and the reason."""
-    path = posixpath.relpath(config.path.resolve().as_posix(), git.root.as_posix())
+    path = posixpath.relpath(config.path.resolve().as_posix(), now.tree.root.as_posix())
     if not base:
         return {}, "there is no commit before this one"
     if not before.tree.exists(path):
         return {}, f"the base has no {path}"
+    if now.tree.exists(path) and now.tree.digest(path) == before.tree.digest(path):
+        return config.models, ""
     try:
         return load_bytes(before.tree.read(path), path=config.path, root=config.root, environ=environ).models, ""
     except MlopsError as error:
