@@ -7,6 +7,7 @@ is checked: the demo fails when a pull request is not judged as announced.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,11 @@ IDENTITY = {
     for role in ("AUTHOR", "COMMITTER")
     for key, value in (("NAME", "mlops-ci demo"), ("EMAIL", "demo@example.com"))
 }
+HOLIDAYS = """\
+2014-01-01,New Year's Day,federal
+2013-07-04,Independence Day,federal
+2013-12-24,Christmas Eve,half
+"""
 TITLE, DIM, GOOD, BAD, PLAIN = (
     ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m")
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR")
@@ -59,7 +65,8 @@ class Demo:
         self.git("checkout", "-q", "main")
         self.git("checkout", "-qb", branch)
         edit(self.home)
-        self.git("add", "-A")
+        # A candidate is known by its inputs, so what DVC wrote beside them need not be in git.
+        self.git("add", "-A", ".", ":!dvc.lock", ":!metrics.json")
         self.git("commit", "-qm", title)
         code, seconds = self.mlops("pull-request")
         color = GOOD if code == 0 else BAD
@@ -122,14 +129,17 @@ def untracked(folder: str, names: list[str]) -> set[str]:
     return set(names) - {Path(path).parts[0] for path in tracked if path}
 
 
-def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
-    """The edit of one line in one file."""
+def params(**values: object) -> Callable[[Path], None]:
+    """The edit of some lines of params.yaml."""
 
     def edit(home: Path) -> None:
-        text = (home / path).read_text("utf-8")
-        if old not in text:
-            raise DemoFailed(f"{path} has no line {old!r}")
-        (home / path).write_text(text.replace(old, new), "utf-8")
+        path = home / "params.yaml"
+        text = path.read_text("utf-8")
+        for name, value in values.items():
+            text, count = re.subn(rf"^(\s*{name}:).*$", rf"\1 {value}", text, flags=re.MULTILINE)
+            if count != 1:
+                raise DemoFailed(f"params.yaml has no line '{name}:'")
+        path.write_text(text, "utf-8")
 
     return edit
 
@@ -152,6 +162,14 @@ def play(demo: Demo) -> None:
     demo.git("commit", "-qm", "Start the repository")
     demo.pull_request(1, "Bring the first model", "first-model", bring_the_example, expect=0)
     demo.merge("first-model")
+    demo.pull_request(2, "Let the trees grow", "grow", params(iterations=40, leaves=15), expect=0)
+    demo.merge("grow")
+    everything = params(features="[schedule, destination, weather]", iterations=80, leaves=31)
+    demo.pull_request(3, "Use every feature, and larger trees", "everything", everything, expect=10)
+    demo.pull_request(4, "Add next year's holidays", "holidays", append("data/holidays.csv", HOLIDAYS), expect=10)
+    demo.pull_request(
+        5, "Explain the data", "readme", append("README.md", "\nQuestions? Ask us.\n"), expect=0, at_most=1
+    )
 
 
 def summary(demo: Demo) -> None:
