@@ -61,14 +61,10 @@ class DvcPipeline:
         return PipelineRun(stages=run.stages, seconds=run.seconds, peak_memory_mb=run.peak_memory_mb, unstable=unstable)
 
     def provide(self, paths: Sequence[str], *, log: Path, say: Say) -> None:
-        """`dvc checkout` from the cache, else `dvc pull` from the remote."""
-        missing = [path for path in paths if not (self.root / path).exists()]
-        if not missing:
-            return
+        """`dvc pull` where there is a remote, else `dvc checkout` from the cache."""
         self._require_repository()
-        what = f"fetch {', '.join(missing)}"
-        words = ["pull", *missing] if self.remote else ["checkout", *missing]
-        self._dvc(words, log, say, what, cwd=self.root)
+        words = ["pull" if self.remote else "checkout", *paths]
+        self._dvc(words, log, say, f"fetch {', '.join(paths)}", cwd=self.root)
 
     @property
     def remote(self) -> str:

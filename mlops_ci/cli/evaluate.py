@@ -10,11 +10,13 @@ from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, run_stage
 from mlops_ci.cli.session import Session, open_session
+from mlops_ci.cli.train import trainer
 from mlops_ci.config.types import Model
 from mlops_ci.errors import MissingExtra
 from mlops_ci.io import clock
 from mlops_ci.ports import Say
 from mlops_ci.records import Affected, StageResult, Status
+from mlops_ci.stages.provide import provide
 from mlops_ci.stages.train import known_candidate
 
 
@@ -43,6 +45,9 @@ def stage_function(session: Session) -> StageFunction:
         from mlops_ci.stages.scoring import Bench
 
         inputs = session.inputs(model)
+        provide(model, model.evaluate.holdout, project=session.project, trainer=trainer(session, model), say=say)
+        for path in model.train.data:
+            provide(model, path, project=session.project, trainer=trainer(session, model), say=say)
         bench = Bench(
             root=session.git.root,
             tracker=session.tracker,

@@ -11,10 +11,12 @@ from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, run_stage
 from mlops_ci.cli.session import Session, open_session
-from mlops_ci.config.types import Model
-from mlops_ci.ports import Say
+from mlops_ci.cli.train import trainer
+from mlops_ci.config.types import Dataset, Model
+from mlops_ci.ports import DataSource, Say
 from mlops_ci.records import Affected, CodecError, StageResult, decode
 from mlops_ci.records.validation import ValidationDetails
+from mlops_ci.stages.provide import producer, provide
 from mlops_ci.stages.validate import validate
 
 
@@ -34,9 +36,14 @@ def stage_function(session: Session) -> StageFunction:
     """The validate stage, wired."""
 
     def run(model: Model, item: Affected, say: Say) -> StageResult:
+        def open_source(dataset: Dataset) -> DataSource:
+            provide(model, dataset.data, project=session.project, trainer=trainer(session, model), say=say)
+            return wiring.source(model, dataset)
+
         return validate(
             model,
-            open_source=lambda dataset: wiring.source(model, dataset),
+            open_source=open_source,
+            derived=lambda dataset: producer(model, dataset.data, session.project) is not None,
             validator=wiring.validator(),
             champion=lambda: champion_data(session, model),
             where=session.config.where,

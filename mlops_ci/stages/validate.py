@@ -26,12 +26,15 @@ def validate(
     model: Model,
     *,
     open_source: Callable[[Dataset], DataSource],
+    derived: Callable[[Dataset], bool],
     validator: Validator,
     champion: Callable[[], tuple[str, ValidationDetails] | None],
     where: Callable[[str], str],
     say: Say,
 ) -> StageResult:
     """Every `validate:` entry of a model. `champion` gives its name and what was found in its data.
+
+    `derived` data is made by the pipeline from other data: it is not even made once a data set before it is red.
 
     Data that is not what its name says, or has no rows, is a red check and not an error: that is what a pull
     request that brings broken data looks like. Raises ConfigError for a suite that can't be used.
@@ -45,6 +48,9 @@ def validate(
     datasets = []
     for index, dataset in enumerate(model.validate):
         place = where(f"models.{model.name}.validate[{index}]")
+        if derived(dataset) and status_of(checks) is Status.FAILED:
+            checks.append(_not_made(dataset, place))
+            continue
         try:
             source = open_source(dataset)
             results = validator.validate(source, model.at(dataset.suite), redact=model.redact, say=say)
@@ -88,6 +94,11 @@ def _unreadable(dataset: Dataset, error: DataError, place: str) -> Check:
         message=error.message + (f" ({error.hint})" if error.hint else ""),
         where=place,
     )
+
+
+def _not_made(dataset: Dataset, place: str) -> Check:
+    text = "not checked: the pipeline would make it from the data that is red above"
+    return Check(name=shown(dataset), status=Status.SKIPPED, message=text, where=place)
 
 
 def _check(data: str, result: ExpectationResult) -> Check:

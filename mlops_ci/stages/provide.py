@@ -1,0 +1,57 @@
+"""Bring a data file of a model to the state its inputs describe, however it is kept: git, DVC, or the pipeline."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from fnmatch import fnmatch
+
+from mlops_ci.config.types import Model
+from mlops_ci.digests.sources import Project
+from mlops_ci.digests.stages import Stage
+from mlops_ci.ports import PipelineJob, Say
+from mlops_ci.stages.inputs import folder_of, model_inputs
+from mlops_ci.stages.train import Trainer, interpreter_for, unproven
+
+
+def full_path(model: Model, path: str, project: Project) -> str:
+    """A path of the config from the repository's root."""
+    return posixpath.normpath(posixpath.join(folder_of(model, project.tree.root), path))
+
+
+def producer(model: Model, path: str, project: Project) -> Stage | None:
+    """The stage of the model's pipeline that writes `path` (below the model's folder; a glob is any file it fits)."""
+    wanted = full_path(model, path, project)
+    pipeline = full_path(model, model.train.pipeline, project)
+    if not project.tree.exists(pipeline):
+        return None
+    for stage in project.stages(pipeline).values():
+        if any(fits(out, wanted) for out in stage.outs):
+            return stage
+    return None
+
+
+def fits(kept: str, wanted: str) -> bool:
+    """Whether what is kept at one path is, or holds, what is wanted."""
+    return kept == wanted or wanted.startswith(f"{kept}/") or fnmatch(kept, wanted)
+
+
+def provide(model: Model, path: str, *, project: Project, trainer: Trainer, say: Say) -> None:
+    """Make `path` be there, and be right. What git keeps is; DVC checks out what it tracks; a stage's output is brought
+    up to date by its stage. Raises BackendError or StageFailed where that fails."""
+    if "://" in path or project.tree.exists(full_path(model, path, project)):
+        return
+    log = trainer.workspace.log_path(model.name, "provide")
+    log.unlink(missing_ok=True)
+    tracked = [item.path for item in project.tracked if fits(item.path, full_path(model, path, project))]
+    if tracked:
+        trainer.pipeline.provide(tracked, log=log, say=say)
+        return
+    stage = producer(model, path, project)
+    if stage is None:
+        return
+    train = dataclasses.replace(model.train, target=stage.name)
+    inputs = model_inputs(dataclasses.replace(model, train=train), project)
+    job = PipelineJob(target=stage.name, timeout=model.train.timeout, unproven=unproven(inputs))
+    interpreter = interpreter_for(model, inputs, trainer, say)
+    trainer.pipeline.reproduce(job, interpreter=interpreter, log=log, say=say)
