@@ -66,12 +66,17 @@ class Git:
         return tuple(sorted(self._changed))
 
     @cached_property
-    def _changed(self) -> frozenset[str]:
+    def _status(self) -> frozenset[tuple[str, str]]:
+        """(two letters of git's status, path); a path that is deleted and untracked stands there twice."""
         entries = git_command.records(
             self.root, "status", "--porcelain=v1", "-z", "-uall", "--no-renames", "--ignore-submodules=none"
         )
-        paths = (entry[3:] for entry in entries)
-        return frozenset(path.rstrip("/") for path in paths if f"/{OURS}" not in f"/{path}")
+        found = ((entry[:2], entry[3:]) for entry in entries)
+        return frozenset((letters, path.rstrip("/")) for letters, path in found if f"/{OURS}" not in f"/{path}")
+
+    @property
+    def _changed(self) -> frozenset[str]:
+        return frozenset(path for _, path in self._status)
 
     def resolve(self, revision: str) -> str:
         """The full SHA of a revision. Raises RepositoryError where git knows none of that name."""
@@ -154,4 +159,6 @@ class Git:
 
     def working_tree(self) -> WorkingTree:
         """The files as they would be committed now: tracked and untracked, not ignored."""
-        return WorkingTree(self.root, self.tree(self.head()), self._changed)
+        untracked = {path for letters, path in self._status if letters == "??"}
+        removed = {path for letters, path in self._status if letters[0] == "D"}
+        return WorkingTree(self.root, self.tree(self.head()), self._changed, frozenset(removed - untracked))

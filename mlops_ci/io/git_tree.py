@@ -73,11 +73,16 @@ class RevisionTree:
 
 @dataclass(frozen=True)
 class WorkingTree:
-    """A commit with what is changed on disk laid over it: `changed` holds every path that git's status names."""
+    """A commit with what is changed on disk laid over it.
+
+    `changed` holds every path that git's status names; `removed` those taken out of the index and ignored since,
+    which may still lie on disk.
+    """
 
     root: Path
     head: RevisionTree
     changed: frozenset[str]
+    removed: frozenset[str] = frozenset()
 
     def paths(self) -> Iterable[str]:
         """Every file, link and submodule that is there now."""
@@ -134,7 +139,7 @@ class WorkingTree:
 
     @cached_property
     def _kinds(self) -> Mapping[str, str]:
-        return {path: self._kind_on_disk(path) for path in self.changed}
+        return {path: "" if path in self.removed else self._kind_on_disk(path) for path in self.changed}
 
     def _kind_on_disk(self, path: str) -> str:
         try:

@@ -43,11 +43,6 @@ MATTERS: dict[str, Edit] = {
     "an included environment": written("requirements.txt", "scikit-learn==1.5\n-r more.txt\n"),
     "a dependency more": rewritten("dvc.yaml", "[train.py, ", "[train.py, params.yaml, "),
     "an output's name": rewritten("dvc.yaml", "outs: [model]", "outs: [model2]"),
-    "a working folder": lambda r: (
-        rewritten("dvc.yaml", "cmd: python train.py\n", "cmd: python train.py\n    wdir: .\n    frozen: false\n")(r),
-        rewritten("dvc.yaml", "wdir: .", "wdir: sub/..")(r),
-        rewritten("dvc.yaml", "python train.py", "python ./train.py")(r),
-    )[0],
 }
 DOES_NOT_MATTER: dict[str, Edit] = {
     "an unused parameter": written("params.yaml", "depth: 3\nmodel: {rate: 0.1, unused: 2}\n"),
@@ -145,6 +140,13 @@ def test_inputs_tell_what_they_are(repository: Repository) -> None:
     assert inputs.producer_of("model/MLmodel") == "train"
     assert inputs.producer_of("data/clean.csv") == "prepare"
     assert inputs.producer_of("data/raw.csv") is None
+
+
+def test_where_a_command_runs_matters(repository: Repository) -> None:
+    repository.write("dvc.yaml", "stages:\n  t: {cmd: make}\n")
+    before = repository.digest("t")
+    repository.write("dvc.yaml", "stages:\n  t: {cmd: make, wdir: sub}\n")
+    assert repository.digest("t") != before
 
 
 def test_two_places_for_the_model_are_two_models(repository: Repository) -> None:

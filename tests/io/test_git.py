@@ -263,6 +263,15 @@ def test_both_trees_answer_alike_once_committed(repository: Repository) -> None:
         before.read("gone.txt")
 
 
+def test_what_is_taken_out_of_git_is_gone_though_it_lies_on_disk(repository: Repository) -> None:
+    repository.write("ignored.txt", "1")
+    repository.write("untracked.txt", "1")
+    repository.commit()
+    repository.git("rm", "-q", "--cached", "ignored.txt", "untracked.txt")
+    repository.write(".gitignore", "ignored.txt\n")
+    assert set(opened(repository).working_tree().paths()) == {".gitignore", "untracked.txt"}
+
+
 def test_a_large_file_nobody_asks_for_is_not_read(repository: Repository) -> None:
     repository.write("a.txt")
     repository.commit()
