@@ -31,6 +31,15 @@ def producer(model: Model, path: str, project: Project) -> Stage | None:
     return None
 
 
+def folder_of_glob(path: str) -> str:
+    """The path itself, or the folder that a glob looks in."""
+    parts = path.split("/")
+    plain = [part for part in parts if not any(c in part for c in "*?[")]
+    return (
+        path if len(plain) == len(parts) else "/".join(parts[: parts.index(next(p for p in parts if p not in plain))])
+    )
+
+
 def fits(kept: str, wanted: str) -> bool:
     """Whether what is kept at one path is, or holds, what is wanted."""
     return kept == wanted or wanted.startswith(f"{kept}/") or fnmatch(kept, wanted)
@@ -43,7 +52,9 @@ def provide(model: Model, path: str, *, project: Project, trainer: Trainer, say:
         return
     log = trainer.workspace.log_path(model.name, "provide")
     log.unlink(missing_ok=True)
-    tracked = [item.path for item in project.tracked if fits(item.path, full_path(model, path, project))]
+    wanted = full_path(model, path, project)
+    known = project.tracked(project.dvc_root(wanted)).around(folder_of_glob(wanted))
+    tracked = [kept for kept in known if fits(kept, wanted)]
     if tracked:
         trainer.pipeline.provide(tracked, log=log, say=say)
         return
