@@ -49,23 +49,19 @@ def loop(session: Session) -> tuple[tuple[str, StageFunction], ...]:
     from mlops_ci.cli import evaluate, train, validate
 
     return (
-        ("affected", explain),
+        ("affected", explain(session)),
         ("validate", validate.stage_function(session)),
         ("train", train.stage_function(session)),
         ("evaluate", evaluate.stage_function(session)),
     )
 
 
-def explain(model: Any, item: Affected, say: Any) -> StageResult:
+def explain(session: Session) -> StageFunction:
     """Why the model is judged, as the loop's first result."""
-    for change in item.changes:
-        say(change.sentence())
-    return StageResult(
-        stage="affected",
-        model=item.model,
-        status=Status.PASSED,
-        outputs={"inputs-digest": item.inputs_digest},
-        details=encode(item),
+    from mlops_ci.stages import affected
+
+    return lambda model, item, say: affected.explain(
+        model, item, project=session.project, inputs=session.inputs(model), say=say
     )
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 from mlops_ci.config.load import load_bytes
 from mlops_ci.config.types import Config, Model
+from mlops_ci.digests.imports import import_checks
 from mlops_ci.digests.inputs import Inputs, flatten
 from mlops_ci.digests.sources import Project
 from mlops_ci.errors import MlopsError
 from mlops_ci.io.git import Git
-from mlops_ci.records import Affected, Change
+from mlops_ci.ports import Say
+from mlops_ci.records import Affected, Change, StageResult, encode, status_of
 from mlops_ci.stages.inputs import JudgedOn, compared_config, judged_on, model_inputs
 
 LONGEST = 80
@@ -48,6 +50,25 @@ def find_affected(
             old = _state_or_reason(old_models[model.name], before)
         found.append(_compare(_state(model, now), old, base))
     return tuple(found)
+
+
+def explain(model: Model, item: Affected, *, project: Project, inputs: Inputs, say: Say) -> StageResult:
+    """Why a model is judged, as a result; red where it imports what it does not declare and the config minds."""
+    checks = import_checks(project.tree, inputs, model.train.undeclared_imports)
+    for change in item.changes:
+        say(change.sentence())
+    for check in checks:
+        say(f"{check.severity.value}: {check.where}: {check.message}")
+    red = [check.message for check in checks if check.red]
+    return StageResult(
+        stage="affected",
+        model=item.model,
+        status=status_of(checks),
+        reason=red[0] if red else "",
+        checks=checks,
+        outputs={"inputs-digest": item.inputs_digest},
+        details=encode(item),
+    )
 
 
 def _models_of(

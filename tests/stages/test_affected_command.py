@@ -203,3 +203,15 @@ def test_from_a_hook_and_from_a_folder_below(repository: Repository, tmp_path: P
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "toy: not affected" in done.stdout
+
+
+def test_an_undeclared_import_can_turn_a_pull_request_red(repository: Repository) -> None:
+    repository.write("mlops.yaml", CONFIG.replace("{target: train}", "{target: train, undeclared_imports: fail}"))
+    repository.write("train.py", "import features\n")
+    repository.write("features.py", "x = 1\n")
+    done = run(repository, "pull-request", expect=10)
+    assert "fail: dvc.yaml:6: stage 'train': train.py:1 imports features.py" in done.stderr
+    stored = json.loads((repository.root / ".mlops/results/toy/affected.json").read_text())
+    assert stored["status"] == "failed"
+    assert stored["checks"][0]["expected"] == "- features.py"
+    assert not (repository.root / ".mlops/results/toy/validate.json").exists(), "nothing goes on"
