@@ -74,7 +74,15 @@ class Session:
 
     @cached_property
     def origin(self) -> Origin:
-        return Origin(commit=self.git.head(), base=self.base, branch=self.git.branch(), dirty=bool(self.git.dirty()))
+        """What results are about."""
+        return Origin(commit=self.git.head(), base=self.base, branch=self.git.branch(), dirty=bool(self.uncommitted))
+
+    @cached_property
+    def uncommitted(self) -> tuple[str, ...]:
+        """Changed paths, without what the pipelines themselves write: outputs, and DVC's records of them."""
+        stages = [item.stage for model in self.config.models.values() for item in self.inputs(model).stages]
+        outputs = [out for stage in stages for out in stage.outs]
+        return tuple(path for path in self.git.dirty() if not written_by_dvc(path) and not covered(path, outputs))
 
     def model(self, name: str) -> Model:
         """One model by name. Raises UsageError with the nearest name."""
