@@ -211,6 +211,7 @@ def entries(section: Any, where: str) -> list[dict[str, Any]]:
 
 
 def is_record(path: str) -> bool:
-    """Files that DVC writes beside data are records of it, not part of it."""
+    """Files that DVC or Python write beside others are records of them, and part of no input."""
     name = posixpath.basename(path)
-    return name.endswith(".dvc") or name in ("dvc.lock", ".gitignore", ".dvcignore") or "/.dvc/" in f"/{path}"
+    written = name.endswith((".dvc", ".pyc")) or name in ("dvc.lock", ".gitignore", ".dvcignore", ".DS_Store")
+    return written or "/.dvc/" in f"/{path}" or "/__pycache__/" in f"/{path}"

@@ -6,6 +6,7 @@ One `Git` is one moment: what it found once about the working tree it keeps, so 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -87,13 +88,14 @@ class Git:
             )
         return found
 
-    def merge_base(self, default_branch: str = "") -> str:
+    def merge_base(self, default_branch: str = "", *, edited: Callable[[], bool] | None = None) -> str:
         """The commit to compare with: where this branch left the default branch ('' looks for that branch).
 
         Where HEAD is itself part of the default branch there are three cases. With uncommitted changes, the base is
         HEAD: they are in question. On a branch of its own that has no commits yet, HEAD too: nothing is in question.
         On the default branch, or detached (a build of a push), HEAD's first parent: what the last commit brought.
-        The first commit of all has the base '', the empty tree.
+        The first commit of all has the base '', the empty tree. `edited` may say that a dirty tree holds nothing a
+        person wrote (a training leaves files, too), so that a second run is about the same as the first.
         """
         head = self.head()
         name, tip = self._default_tip(default_branch)
@@ -101,7 +103,7 @@ class Git:
         if done.code != 0:
             raise self._no_base(name)
         base = done.stdout.split()[0]
-        if base != head or self._changed or self.branch() not in ("", name):
+        if base != head or self.branch() not in ("", name) or (self._changed and (edited is None or edited())):
             return base
         return self._first_parent(head)
 

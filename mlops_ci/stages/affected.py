@@ -11,12 +11,13 @@ from mlops_ci.config.load import load_bytes
 from mlops_ci.config.types import Config, Model
 from mlops_ci.digests.imports import import_checks
 from mlops_ci.digests.inputs import Inputs, flatten
-from mlops_ci.digests.sources import Project
+from mlops_ci.digests.paths import is_inside
+from mlops_ci.digests.sources import Project, is_record
 from mlops_ci.errors import MlopsError
 from mlops_ci.io.git import Git
 from mlops_ci.ports import Say
 from mlops_ci.records import Affected, Change, StageResult, encode, status_of
-from mlops_ci.stages.inputs import JudgedOn, compared_config, judged_on, model_inputs
+from mlops_ci.stages.inputs import JudgedOn, compared_config, folder_of, judged_on, model_inputs
 
 LONGEST = 80
 READ_EARLY = ("dvc.yaml", "params.yaml", "requirements.txt", "mlops.yaml")
@@ -29,6 +30,23 @@ class State:
     model: Model
     inputs: Inputs
     judged: JudgedOn
+
+
+def find_base(config: Config, *, git: Git) -> str:
+    """The commit a branch is compared with: see `Git.merge_base`. What a training leaves behind is no edit."""
+    return git.merge_base(config.default_branch, edited=lambda: _edited(config, git))
+
+
+def _edited(config: Config, git: Git) -> bool:
+    project = Project(git.working_tree())
+    try:
+        roots = {
+            project.dvc_root(posixpath.join(folder_of(m, git.root), m.train.pipeline)) for m in config.models.values()
+        }
+        outs = {out for root in roots for out in project.outputs(root).ordered}
+    except MlopsError:
+        return True
+    return not all(is_record(path) or any(is_inside(path, out) for out in outs) for path in git.dirty())
 
 
 def find_affected(

@@ -439,3 +439,12 @@ def test_broken_dvc_files(repository: Repository, content: str, says: str) -> No
     with pytest.raises(PipelineError, match=says) as caught:
         repository.inputs("t")
     assert caught.value.where.startswith("raw.csv.dvc")
+
+
+def test_what_python_leaves_in_a_folder_does_not_count(repository: Repository) -> None:
+    repository.write("dvc.yaml", "stages:\n  t: {cmd: x, deps: [src]}\n")
+    repository.write("src/a.py", "1")
+    before = repository.digest("t")
+    repository.write("src/__pycache__/a.cpython-311.pyc", b"\x00")
+    repository.write("src/.DS_Store", b"\x00")
+    assert repository.digest("t") == before

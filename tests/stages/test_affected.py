@@ -12,7 +12,7 @@ from mlops_ci.config.load import load
 from mlops_ci.errors import ConfigError, MlopsError, PipelineError
 from mlops_ci.io.git import Git
 from mlops_ci.records import Affected
-from mlops_ci.stages.affected import find_affected
+from mlops_ci.stages.affected import find_affected, find_base
 from mlops_ci.stages.inputs import judgement_digest, model_inputs
 from tests.digests.repository import Repository
 
@@ -294,3 +294,23 @@ def test_a_pipeline_that_is_broken_now_is_an_error_not_a_pass(repository: Reposi
     with pytest.raises(MlopsError) as caught:
         all_affected(repository)
     assert caught.value.where == "dvc.yaml:2"
+
+
+def test_what_a_training_leaves_behind_is_no_edit(repository: Repository) -> None:
+    """On the default branch a second run is about the same commit as the first one."""
+    repository.git("checkout", "-q", "main")
+    start = repository.git("rev-parse", "HEAD")
+    repository.write("train.py", "print('new')\n")
+    repository.commit()
+
+    def base() -> str:
+        return find_base(load(repository.root / "mlops.yaml", {}), git=Git.open(repository.root))
+
+    assert base() == start
+    for path in ("dvc.lock", "metrics.json", ".gitignore", "model/MLmodel", "__pycache__/train.cpython-311.pyc"):
+        repository.write(path, "written by a run\n")
+    assert base() == start
+    digest = all_affected(repository, start)["toy"].inputs_digest
+    repository.write("params.yaml", "depth: 4\nmodel: {rate: 0.1}\n")
+    assert base() == repository.git("rev-parse", "HEAD")
+    assert all_affected(repository, start)["toy"].inputs_digest != digest
