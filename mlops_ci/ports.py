@@ -112,11 +112,14 @@ class PipelineRun:
 @dataclass(frozen=True, kw_only=True)
 class PipelineJob:
     """What to bring up to date. `unproven` maps a dvc.lock (from the root of the repository) to stage names that
-    nobody we trust has run with these inputs. `timeout` is in seconds."""
+    nobody we trust has run with these inputs. `timeout` is in seconds; `fetch` and `push` say whether to ask the
+    remote for what others ran, and to give it what came out."""
 
     target: str
     timeout: float
     unproven: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fetch: bool = True
+    push: bool = True
 
 
 class Pipeline(Protocol):
@@ -137,76 +140,112 @@ class Pipeline(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringJob:
-    """What the scorer is asked: read `data`, predict all rows, write `predictions` (Parquet)."""
+    """What the scorer is asked: read `data`, predict all rows, write `predictions` (Parquet). `classes` are the
+    label's, in order, () for a regression; `positive` is one of two, '' otherwise."""
 
     model_directory: Path
     data: Path
     label: str
+    group: str
     task: str
+    classes: tuple[str, ...]
+    positive: str
     predictions: Path
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuringJob:
-    """The user's own metrics on stored predictions. `functions` maps a metric to `module:function`; `predictions`
-    a model's role to its file. `replicates` seeded resamples are measured alike for all roles; rows of one `group`
-    move together."""
+    """The user's own metrics on stored predictions. `functions` maps a metric to `module:function`, found below
+    `modules`; `predictions` a model's role to its file. `replicates` seeded resamples are measured alike for all
+    roles; rows of one `group` move together."""
 
     data: Path
     label: str
     group: str
     task: str
+    classes: tuple[str, ...]
+    positive: str
     functions: Mapping[str, str]
+    modules: Path
     predictions: Mapping[str, Path]
     seed: int
-    replicates: int = 400
+    replicates: int = 1000
 
 
 class Scorer(Protocol):
-    """Runs our scorer script in the user's environment, in the model's folder."""
+    """Runs our scorer script in the user's environment. What the user's code prints goes to `log`."""
 
     def score(
-        self, job: ScoringJob, *, interpreter: Interpreter, cwd: Path, log: Path, say: Say, timeout: float
+        self, job: ScoringJob, *, interpreter: Interpreter, cwd: Path, log: Path, timeout: float
     ) -> Mapping[str, Any]:
-        """Score and return the summary. Raises StageFailed with the last lines where the user's code fails or hangs."""
+        """Score and return the summary: rows, classes, load_seconds, predict_seconds, row_milliseconds,
+        peak_memory_mb, python, libraries. Raises StageFailed with the reason and the log's last lines where the
+        user's code fails, hangs, or answers with what is no prediction."""
 
     def measure(
-        self, job: MeasuringJob, *, interpreter: Interpreter, cwd: Path, log: Path, say: Say, timeout: float
+        self, job: MeasuringJob, *, interpreter: Interpreter, cwd: Path, log: Path, timeout: float
     ) -> Mapping[str, Mapping[str, Sequence[float | None]]]:
         """metric → role → [value, replicate 1, replicate 2, …]; None where the function gave no finite number."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class Coded:
+    """Values (n,) as `codes` into `names`; −1 where a value is missing."""
+
+    codes: Any
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldoutColumns:
+    """Which columns of a holdout are wanted; `by_value` as categories, `by_number` as numbers."""
+
+    label: str
+    group: str = ""
+    by_value: tuple[str, ...] = ()
+    by_number: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class HoldoutRows:
-    """The holdout as arrays of one length. `label` is text for a classification, numbers for a regression; `slices`
-    holds numbers or text by column; `overlap` counts rows that are training data too, None where there is none to
-    compare with."""
+    """The holdout as arrays of one length. `label` is Coded for a classification, float64 with NaN where it is
+    missing for a regression; `groups` are cluster codes from 0, or None; `hashes` are of all columns."""
 
     digest: str
     rows: int
     hashes: Any
     label: Any
     groups: Any
-    slices: Mapping[str, Any]
-    overlap: int | None
+    values: Mapping[str, Coded]
+    numbers: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """How many holdout rows are training rows too; None where no file could be compared. `compared` are
+    the training files looked into, `skipped` says why others were not."""
+
+    rows: int | None
+    compared: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedRows:
-    """A model's answers: `prediction` (n,) text or numbers, `probability` (n, k) by `classes`, or None."""
+    """A model's answers: `prediction` Coded, or float64 for a regression; `probability` by class (n,), or None."""
 
     prediction: Any
-    classes: tuple[str, ...]
-    probability: Any
+    probability: Mapping[str, Any] | None
 
 
 class Holdouts(Protocol):
     """Reads holdouts and stored predictions."""
 
-    def read(
-        self, data: Path, *, task: str, label: str, group: str, slices: Sequence[str], training: Sequence[Path]
-    ) -> HoldoutRows:
+    def read(self, data: Path, columns: HoldoutColumns, *, task: str) -> HoldoutRows:
         """Raises DataError for what is no table, ConfigError for a column that is not there, with the nearest."""
+
+    def overlap(self, data: Path, training: Sequence[Path], *, group: str) -> Overlap:
+        """Compare rows by the columns of the holdout, the group's apart."""
 
     def predictions(self, path: Path, holdout: HoldoutRows, *, task: str) -> PredictedRows:
         """Stored predictions of exactly these rows in this order. Raises StageFailed for any others."""

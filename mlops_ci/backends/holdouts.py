@@ -1,121 +1,196 @@
-"""Holdouts and stored predictions as arrays, matched row by row."""
+"""Holdouts as arrays: the label, the groups, the slicing columns, and a hash of every row."""
 
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mlops_ci.backends.score_script import row_hashes, spell
+from mlops_ci.backends import row_hash
+from mlops_ci.backends.predictions import read_predictions
 from mlops_ci.digests.directory import digest_file
-from mlops_ci.errors import ConfigError, DataError, MissingExtra, StageFailed
-from mlops_ci.ports import HoldoutRows, PredictedRows
+from mlops_ci.errors import ConfigError, DataError, MissingExtra
+from mlops_ci.ports import Coded, HoldoutColumns, HoldoutRows, Overlap, PredictedRows
 
-if TYPE_CHECKING:
-    import pandas
+SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
+MISSING = "(missing)"
 
 
-class ParquetHoldouts:
-    """Keeps the Holdouts port."""
+class FileHoldouts:
+    """Keeps the Holdouts port for CSV and Parquet files."""
 
-    def read(
-        self, data: Path, *, task: str, label: str, group: str, slices: Sequence[str], training: Sequence[Path]
-    ) -> HoldoutRows:
-        """The label, the groups, the slicing columns, and a hash of every row."""
+    def read(self, data: Path, columns: HoldoutColumns, *, task: str) -> HoldoutRows:
+        """One pass over the file; only the columns asked for stay in memory."""
         import numpy as np
 
-        frame = _frame(data)
-        for column, key in ((label, "label"), (group, "group"), *((name, "slices") for name in slices)):
-            if column and column not in frame.columns:
-                raise _no_column(column, key, data, list(frame.columns))
-        hashes = row_hashes(frame)
-        if frame[label].isna().any():
-            raise DataError(f"the label '{label}' of {data.name} is missing in {int(frame[label].isna().sum()):,} rows")
-        try:
-            truth = spell(frame[label].to_numpy(), task)
-        except (ValueError, TypeError) as error:
-            raise DataError(f"the label '{label}' of {data.name} can't be used for a {task}: {error}") from None
-        groups = np.unique(frame[group].astype(str), return_inverse=True)[1] if group else None
+        names = _names(data, "holdout")
+        wanted = {"label": (columns.label,), "group": (columns.group,), "slices": columns.by_value + columns.by_number}
+        for key, group in wanted.items():
+            for name in group:
+                if name and name not in names:
+                    raise _no_column(name, key, data, names)
+        kept = list(dict.fromkeys(name for group in wanted.values() for name in group if name))
+        hashes, parts = [], []
+        with _reading(data):
+            for table in row_hash.read_batches(str(data), names):
+                hashes.append(row_hash.row_hashes(table.select(row_hash.hashed_names(names))))
+                parts.append(table.select(kept))
+            table = _joined(parts)
+        rows = sum(len(part) for part in hashes)
+        with _as_asked(data, columns, task):
+            label = _coded(table, columns.label) if task == "classification" else _numbers(table, columns.label)
         return HoldoutRows(
             digest=digest_file(data),
-            rows=len(frame),
-            hashes=hashes,
-            label=truth,
-            groups=groups,
-            slices={name: _slicing(frame[name]) for name in slices},
-            overlap=_overlap(hashes, frame, training),
+            rows=rows,
+            hashes=np.concatenate(hashes) if hashes else np.empty(0, dtype="uint64"),
+            label=label,
+            groups=_groups(table, columns.group),
+            values={name: _filled(_coded(table, name)) for name in columns.by_value},
+            numbers={name: _sliced_numbers(table, name, data) for name in columns.by_number},
+        )
+
+    def overlap(self, data: Path, training: Sequence[Path], *, group: str) -> Overlap:
+        """Rows are the same if all columns of the holdout but the group's are."""
+        import numpy as np
+
+        names = [name for name in row_hash.hashed_names(_names(data, "holdout")) if name != group]
+        compared, skipped = [], []
+        for path in training:
+            missing = [name for name in names if name not in _names(path, "training data")]
+            if missing:
+                skipped.append(f"{path.name} has no column '{missing[0]}'")
+            else:
+                compared.append(path)
+        if not compared:
+            return Overlap(rows=None, skipped=tuple(skipped))
+        own = np.concatenate([np.empty(0, dtype="uint64"), *_hashes(data, names)])
+        known = np.unique(own)
+        seen = np.zeros(len(known), dtype=bool)
+        for path in compared:
+            for hashes in _hashes(path, names):
+                seen[np.searchsorted(known, hashes[np.isin(hashes, known)])] = True
+        return Overlap(
+            rows=int(np.isin(own, known[seen]).sum()),
+            compared=tuple(path.name for path in compared),
+            skipped=tuple(skipped),
         )
 
     def predictions(self, path: Path, holdout: HoldoutRows, *, task: str) -> PredictedRows:
         """Read, and refuse what is not about these rows in this order."""
-        import numpy as np
-        from pyarrow import parquet
-
-        try:
-            table = parquet.read_table(path)
-            classes = json.loads((table.schema.metadata or {}).get(b"mlops_ci.classes", b"[]"))
-            rows, hashes = table.column("row").to_numpy(), table.column("hash").to_numpy()
-        except (OSError, ValueError, KeyError) as error:
-            raise StageFailed(f"the predictions are not readable: {str(error).splitlines()[0]}") from None
-        if len(rows) != holdout.rows:
-            raise StageFailed(f"there are {len(rows):,} predictions for {holdout.rows:,} holdout rows")
-        if not np.array_equal(rows, np.arange(holdout.rows)) or not np.array_equal(hashes, holdout.hashes):
-            wrong = int((hashes != holdout.hashes).sum())
-            raise StageFailed(f"the predictions belong to other rows: {wrong:,} of {holdout.rows:,} do not match")
-        prediction = table.column("prediction").to_pandas().to_numpy()
-        probability = None
-        if classes:
-            probability = np.column_stack([table.column(f"p{i}").to_numpy() for i in range(len(classes))])
-        values = probability if probability is not None else prediction if task == "regression" else None
-        if values is not None and not np.isfinite(values).all():
-            bad = int((~np.isfinite(values.reshape(len(values), -1))).any(axis=1).sum())
-            raise StageFailed(f"the model gave NaN or infinity for {bad:,} of {holdout.rows:,} rows")
-        return PredictedRows(prediction=prediction, classes=tuple(map(str, classes)), probability=probability)
+        return read_predictions(path, holdout, task=task)
 
 
-def _frame(path: Path) -> pandas.DataFrame:
-    try:
-        from mlops_ci.backends.file_source import FileSource
-    except ModuleNotFoundError:
-        raise MissingExtra("evaluate", "pandas") from None
-    if not path.is_file():
+def _names(path: Path, what: str) -> list[str]:
+    """The columns of a file that must be there, be a table, and have each name once."""
+    if not path.exists():
         raise DataError(
-            f"there is no holdout at '{path.name}'",
-            hint="the pipeline writes it, or DVC or git tracks it; check evaluate.holdout",
+            f"there is no {what} at '{path.name}'",
+            hint="the pipeline writes it, or DVC or git tracks it: did it run, is it pulled, is the path right?",
+            docs="evaluation.md#the-holdout",
         )
-    frame = FileSource(label=path.name, paths=(path,)).frame()
-    if frame.empty:
-        raise DataError(f"the holdout {path.name} has no rows")
-    return frame
+    if not path.is_file() or not path.name.endswith(SUFFIXES):
+        raise ConfigError(f"the {what} '{path.name}' is no file of a kind we read ({', '.join(SUFFIXES)})")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path.name} is empty: it has not even columns")
+    with _reading(path):
+        names = row_hash.column_names(str(path))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path.name} has two columns named '{twice}'", hint="give each column its own name")
+    return names
 
 
-def _no_column(column: str, key: str, data: Path, columns: list[str]) -> ConfigError:
-    close = difflib.get_close_matches(column, columns, 1)
-    hint = f"did you mean '{close[0]}'?" if close else f"columns: {', '.join(map(str, columns[:20]))}"
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what reading raises into a DataError with its first line."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtra("evaluate", str(error.name)) from None
+    except (OSError, ValueError, EOFError) as error:  # pyarrow's and pandas' errors are ValueErrors
+        kind = "Parquet" if row_hash.is_parquet(path.name) else "CSV"
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(f"{path.name} is not readable as {kind}: {reason}") from None
+
+
+@contextmanager
+def _as_asked(path: Path, columns: HoldoutColumns, task: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, NotImplementedError):
+        raise DataError(
+            f"the label '{columns.label}' of {path.name} is no number; a {task} needs numbers",
+            hint="name another column in evaluate.label, or set 'task: classification'",
+        ) from None
+
+
+def _no_column(column: str, key: str, data: Path, names: list[str]) -> ConfigError:
+    close = difflib.get_close_matches(column, names, 1)
+    hint = f"did you mean '{close[0]}'?" if close else f"columns: {', '.join(names[:20])}"
     return ConfigError(f"{data.name} has no column '{column}' (evaluate.{key})", hint=hint, docs="evaluation.md")
 
 
-def _slicing(column: Any) -> Any:
-    from pandas.api import types
+def _joined(parts: Sequence[Any]) -> Any:
+    """The batches as one table; None of no rows."""
+    import pyarrow
 
-    if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
-        return column.to_numpy("float64", na_value=float("nan"))
-    return column.astype(object).where(column.notna(), "(missing)").astype(str).to_numpy()
+    return pyarrow.concat_tables(parts) if parts else None
 
 
-def _overlap(hashes: Any, holdout: pandas.DataFrame, training: Sequence[Path]) -> int | None:
-    """Holdout rows whose values, over the columns both have, are a training row's too."""
+def _hashes(path: Path, names: list[str]) -> Iterator[Any]:
+    with _reading(path):
+        for table in row_hash.read_batches(str(path), names):
+            yield row_hash.row_hashes(table)
+
+
+def _coded(table: Any, name: str) -> Coded:
     import numpy as np
 
-    known = [path for path in training if path.is_file()]
-    if not known:
+    if table is None:
+        return Coded(codes=np.empty(0, dtype="int32"), names=())
+    codes, names = row_hash.spelled(table.column(name))
+    return Coded(codes=codes, names=tuple(names))
+
+
+def _filled(coded: Coded) -> Coded:
+    """Missing values as a category of their own."""
+    import numpy as np
+
+    if not (coded.codes < 0).any():
+        return coded
+    return Coded(codes=np.where(coded.codes < 0, len(coded.names), coded.codes), names=(*coded.names, MISSING))
+
+
+def _numbers(table: Any, name: str) -> Any:
+    """float64, NaN where a value is missing. Raises ValueError for what is no number."""
+    import numpy as np
+    import pyarrow
+
+    if table is None:
+        return np.empty(0)
+    column = table.column(name)
+    if pyarrow.types.is_boolean(column.type):
+        column = column.cast(pyarrow.int8())
+    if pyarrow.types.is_string(column.type) or pyarrow.types.is_temporal(column.type):
+        raise ValueError(str(column.type))
+    return column.cast(pyarrow.float64(), safe=False).to_numpy()
+
+
+def _sliced_numbers(table: Any, name: str, data: Path) -> Any:
+    try:
+        return _numbers(table, name)
+    except (ValueError, NotImplementedError):
+        raise ConfigError(
+            f"evaluate.slices cuts '{name}' of {data.name} by quantiles, but it is no number",
+            hint="leave 'quantiles' out to cut it by its values",
+            docs="evaluation.md#slices",
+        ) from None
+
+
+def _groups(table: Any, name: str) -> Any:
+    """Cluster codes from 0; rows without a group are one cluster."""
+    if not name or table is None:
         return None
-    found = np.zeros(len(holdout), dtype=bool)
-    for path in known:
-        frame = _frame(path)
-        shared = [name for name in holdout.columns if name in frame.columns]
-        own = hashes if len(shared) == len(holdout.columns) else row_hashes(holdout[shared])
-        found |= np.isin(own, row_hashes(frame[shared]))
-    return int(found.sum())
+    return _filled(_coded(table, name)).codes

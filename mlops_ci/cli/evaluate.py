@@ -60,7 +60,7 @@ def stage_function(session: Session) -> StageFunction:
             model=model,
             candidate=known_candidate(model, inputs, session.tracker),
             judgement_digest=item.judgement_digest,
-            interpreter=bench.environments.prepare(
+            interpreter=lambda: bench.environments.prepare(
                 session.git.root, tuple(inputs.environment), model.train.environment, say=say
             ),
             today=clock.now().date(),

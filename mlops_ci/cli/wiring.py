@@ -54,9 +54,9 @@ def scorer() -> Scorer:
 
 
 def holdouts() -> Holdouts:
-    from mlops_ci.backends.holdouts import ParquetHoldouts
+    from mlops_ci.backends.holdouts import FileHoldouts
 
-    return ParquetHoldouts()
+    return FileHoldouts()
 
 
 def validator() -> Validator:

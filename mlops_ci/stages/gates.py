@@ -2,29 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from mlops_ci.config.types import Gate, Model, Override
-from mlops_ci.errors import ConfigError
+from mlops_ci.config.types import Gate, Model, Slice
 from mlops_ci.evaluation.verdict import satisfies
-from mlops_ci.records import Check, Severity, Status
-from mlops_ci.records.evaluation import MetricResult, SliceResult
+from mlops_ci.ports import Overlap
+from mlops_ci.records import Check, Severity, Status, Verdict
+from mlops_ci.records.evaluation import MetricResult
+from mlops_ci.stages.contest import Contest, environments_of
+from mlops_ci.stages.measuring import Measured, label_of
+
+HOLDOUT = "holdout"
+OVERLAP = "no training rows in the holdout"
+CHAMPION = "champion"
+LATER = {"p99_ms": "latency", "memory_mb": "memory"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What the gates look at. `metrics` by name; `missing` says why a metric has no value. `against` holds, for an
-    environment and a gate's index, the comparison at that gate's confidence and margin, or why there is none."""
+class Rules:
+    """A model's gates and where each stands in the config: `where` takes a key below `evaluate`."""
 
-    metrics: Mapping[str, MetricResult]
-    missing: Mapping[str, str]
-    against: Mapping[int, MetricResult | str]
-    slices: Sequence[SliceResult]
-    first: bool
-    overlap: int | None
-    model_bytes: int
+    model: Model
+    where: Callable[[str], str]
+
+    @property
+    def gates(self) -> list[tuple[str, Gate, str]]:
+        """(name, gate, place); gates that ask the same thing are numbered."""
+        assert self.model.evaluate is not None
+        gates = self.model.evaluate.gates
+        names = numbered([name_of(gate) for gate in gates])
+        return [
+            (name, gate, self.where(f"gates[{i}]")) for i, (name, gate) in enumerate(zip(names, gates, strict=True))
+        ]
+
+    @property
+    def slices(self) -> list[tuple[str, Slice, str]]:
+        """(name, slice, place)."""
+        assert self.model.evaluate is not None
+        slices = self.model.evaluate.slices
+        names = numbered([f"{item.metric} by {label_of(item)}" for item in slices])
+        return [
+            (name, item, self.where(f"slices[{i}]")) for i, (name, item) in enumerate(zip(names, slices, strict=True))
+        ]
+
+    @property
+    def limits(self) -> list[tuple[str, str, float, str]]:
+        """(name, key, limit, place) of what serving may cost."""
+        assert self.model.evaluate is not None
+        serving = self.model.evaluate.serving
+        found = [(key, getattr(serving, key, None)) for key in ("size_mb", "p99_ms", "memory_mb")]
+        return [
+            (f"serving {key} <= {limit:g}", key, limit, self.where(f"serving.{key}"))
+            for key, limit in found
+            if limit is not None
+        ]
+
+    @property
+    def names(self) -> list[str]:
+        """Every name an override may have."""
+        own = [*self.gates, *self.slices, *self.limits]
+        return [str(item[0]) for item in own] + [HOLDOUT, OVERLAP, CHAMPION]
 
 
 def name_of(gate: Gate) -> str:
@@ -32,168 +70,194 @@ def name_of(gate: Gate) -> str:
     if gate.name:
         return gate.name
     if gate.against:
-        return f"{gate.metric} vs {gate.against}"
-    sides = [f">= {gate.min:g}" if gate.min is not None else "", f"<= {gate.max:g}" if gate.max is not None else ""]
-    return f"{gate.metric} {' and '.join(side for side in sides if side)}"
+        word = "better than" if gate.require == "better" else "vs"
+        return f"{gate.metric} {word} {gate.against}"
+    if gate.min is not None and gate.max is not None:
+        return f"{gate.min:g} <= {gate.metric} <= {gate.max:g}"
+    return f"{gate.metric} >= {gate.min:g}" if gate.min is not None else f"{gate.metric} <= {gate.max:g}"
 
 
-def check_gates(
-    model: Model, found: Measured, *, where: str, lines: Mapping[int, str], today: date
-) -> tuple[Check, ...]:
-    """Every check of the evaluation, overrides applied. Raises ConfigError for an override that is expired or
-    names no gate."""
-    assert model.evaluate is not None
-    checks = [_gate(gate, index, found, lines.get(index, where)) for index, gate in enumerate(model.evaluate.gates)]
-    checks += [*_slice_checks(model, found, where), *_overlap(model, found, where), *_serving(model, found, where)]
-    if found.first and model.evaluate.first_model != "allow":
-        hint = "set evaluate.first_model: allow for the first model"
-        checks.append(_red("champion", f"there is no champion to compare with; {hint}", where))
-    if not model.evaluate.gates:
-        checks.append(_red("gates", "no gates are configured, so nothing was decided", where, Severity.WARN))
-    return _overridden(checks, model.overrides, today)
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names made different where they are not: the second one is `name #2`."""
+    return [
+        name if names[:place].count(name) == 0 else f"{name} #{names[:place].count(name) + 1}"
+        for place, name in enumerate(names)
+    ]
 
 
-def _gate(gate: Gate, index: int, found: Measured, where: str) -> Check:
-    severity = Severity(gate.severity)
-    name = name_of(gate)
-    if gate.metric in found.missing:
-        return _red(name, f"{gate.metric} has no value: {found.missing[gate.metric]}", where, severity)
-    if gate.against:
-        return _against(gate, found.against.get(index, "it was not compared"), name, where, found.first)
-    value = found.metrics[gate.metric].candidate.value
-    if value is None:
-        return _red(name, f"{gate.metric} has no value", where, severity)
-    low_enough = gate.max is None or value <= gate.max
-    high_enough = gate.min is None or value >= gate.min
-    return Check(
-        name=name,
-        status=Status.PASSED if low_enough and high_enough else Status.FAILED,
-        severity=severity,
-        message=f"{gate.metric} is {value:.4f}",
-        expected=name.removeprefix(f"{gate.metric} "),
-        observed=f"{value:.4f}",
-        where=where,
+def unchecked(rules: Rules, reason: str) -> tuple[Check, ...]:
+    """Every gate where nothing could be measured: the holdout is red, and so is whatever needed it."""
+    asked = [(name, gate.severity, place) for name, gate, place in rules.gates]
+    asked += [(name, item.severity, place) for name, item, place in rules.slices]
+    return (
+        _check(HOLDOUT, Status.FAILED, reason, rules.where("holdout")),
+        *(
+            _check(name, Status.SKIPPED, f"not checked: {reason}", place, Severity(severity))
+            for name, severity, place in asked
+        ),
+        *(_check(name, Status.SKIPPED, f"not checked: {reason}", place) for name, _, _, place in rules.limits),
     )
 
 
-def _against(gate: Gate, compared: MetricResult | str, name: str, where: str, first: bool) -> Check:
+def check_gates(
+    rules: Rules, contest: Contest, found: Measured, overlap: Overlap, *, model_bytes: int
+) -> tuple[Check, ...]:
+    """Every check of the evaluation, before overrides."""
+    rows = f"{contest.problem.rows:,} rows"
+    classes = f" of {len(contest.problem.classes)} classes" if contest.problem.classes else ""
+    return (
+        _check(HOLDOUT, Status.PASSED, rows + classes, rules.where("holdout")),
+        _overlap(rules, overlap),
+        *_champions(rules, contest),
+        *(_gate(name, gate, place, index, contest, found) for index, (name, gate, place) in enumerate(rules.gates)),
+        *(_slice(name, item, place, contest, found) for name, item, place in rules.slices),
+        *_serving(rules, model_bytes),
+    )
+
+
+def _gate(name: str, gate: Gate, place: str, index: int, contest: Contest, found: Measured) -> Check:
+    severity = Severity(gate.severity)
+    if gate.metric in found.missing:
+        return _check(name, Status.ERROR, f"{gate.metric} has no value: {found.missing[gate.metric]}", place, severity)
+    if gate.against:
+        return _against(name, gate, place, found.against.get(index, "it was not compared"), contest)
+    value = found.metrics[gate.metric].candidate.value
+    if value is None:
+        return _check(name, Status.ERROR, f"{gate.metric} has no value", place, severity)
+    fits = (gate.min is None or value >= gate.min) and (gate.max is None or value <= gate.max)
+    return Check(
+        name=name,
+        status=Status.PASSED if fits else Status.FAILED,
+        severity=severity,
+        message=f"{gate.metric} is {value:.6g}",
+        expected=name_of(gate) if not gate.name else "",
+        observed=f"{value:.6g}",
+        where=place,
+    )
+
+
+def _against(name: str, gate: Gate, place: str, compared: MetricResult | str, contest: Contest) -> Check:
     severity = Severity(gate.severity)
     if isinstance(compared, str):
-        if first:
-            return Check(
-                name=name,
-                status=Status.PASSED,
-                severity=severity,
-                message="there is no champion yet; this is the first model",
-                where=where,
-            )
-        return _red(name, compared, where, severity)
-    if compared.verdict is None or compared.difference is None or compared.difference.low is None:
-        return _red(name, f"{gate.metric} has no interval, so nothing is proven", where, severity)
+        if contest.opponents[gate.against].version is None:
+            return _without_champion(name, place, compared, severity)
+        return _check(name, Status.ERROR, compared, place, severity)
     difference = compared.difference
+    if compared.verdict is None or difference is None or difference.low is None or difference.high is None:
+        return _check(name, Status.ERROR, f"{gate.metric} has no interval, so nothing is proven", place, severity)
     passed = satisfies(compared.verdict, gate.require)
-    text = f"{compared.verdict.value}: {difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
-    if not passed and compared.rows_needed is not None and compared.verdict.value == "inconclusive":
-        text += f"; about {compared.rows_needed:,} holdout rows would settle it"
+    text = f"{compared.verdict.value}: {difference.value:+.4g} [{difference.low:+.4g}, {difference.high:+.4g}]"
     return Check(
         name=name,
         status=Status.PASSED if passed else Status.FAILED,
         severity=severity,
-        message=text,
+        message=text if passed else text + settled(compared, contest.problem.rows),
         expected=f"{gate.require}, margin {gate.margin:g}, confidence {gate.confidence:g}",
         observed=text,
-        where=where,
+        where=place,
     )
 
 
-def _slice_checks(model: Model, found: Measured, where: str) -> list[Check]:
-    """One check a cut: red where a slice is worse than allowed."""
-    assert model.evaluate is not None
-    checks = []
-    for cut in model.evaluate.slices:
-        parts = [item for item in found.slices if item.by == cut.by and item.metric == cut.metric]
-        bad = [item for item in parts if item.failed]
-        name = f"slices by {cut.by}: {cut.metric}"
-        severity = Severity(cut.severity)
-        tested = sum(item.tested for item in parts)
-        if found.first:
-            checks.append(
-                Check(name=name, status=Status.PASSED, severity=severity, message="no champion yet", where=where)
-            )
-        elif bad:
-            worst = bad[0]
-            text = f"{len(bad)} of {tested} slices dropped by more than {cut.max_drop:g}; worst: {worst.value}"
-            checks.append(_red(name, f"{text} ({worst.drop:+.4f})", where, severity))
-        elif tested == 0:
-            text = f"no slice has {cut.min_rows:,} rows and a value for both models; nothing was tested"
-            checks.append(_red(name, text, where, severity))
-        else:
-            text = f"none of {tested} slices dropped by more than {cut.max_drop:g}"
-            checks.append(Check(name=name, status=Status.PASSED, severity=severity, message=text, where=where))
-    return checks
+def settled(compared: MetricResult, rows: int) -> str:
+    """How many rows would settle what is inconclusive."""
+    if compared.verdict is not Verdict.INCONCLUSIVE:
+        return ""
+    if compared.rows_needed is None:
+        return "; no number of rows would settle it, if the difference is what it seems"
+    return f"; about {max(compared.rows_needed, rows + 1):,} holdout rows would settle it (there are {rows:,})"
 
 
-def _overlap(model: Model, found: Measured, where: str) -> list[Check]:
-    assert model.evaluate is not None
-    name = "holdout apart from training data"
-    if found.overlap is None:
-        text = "there is no training data here to compare with; name it in train.data"
-        return [_red(name, text, where, Severity.WARN)]
-    if found.overlap == 0:
-        return [Check(name=name, status=Status.PASSED, message="no row is in both", where=where)]
-    text = f"{found.overlap:,} holdout rows are training rows too"
-    severity = Severity.WARN if model.evaluate.allow_overlap else Severity.FAIL
-    return [_red(name, text, where, severity)]
+def _without_champion(name: str, place: str, reason: str, severity: Severity) -> Check:
+    """There is nothing to compare with. Whether that is red is told by the check `champion` alone."""
+    return _check(name, Status.SKIPPED, f"not checked: {reason}", place, Severity.WARN)
 
 
-def _serving(model: Model, found: Measured, where: str) -> list[Check]:
-    assert model.evaluate is not None
-    limits = model.evaluate.serving
-    if limits is None:
-        return []
-    checks = []
-    if limits.size_mb is not None:
-        size = found.model_bytes / 1e6
-        checks.append(
-            Check(
-                name="serving size_mb",
-                status=Status.PASSED if size <= limits.size_mb else Status.FAILED,
-                message=f"the model has {size:.1f} MB",
-                expected=f"<= {limits.size_mb:g}",
-                observed=f"{size:.1f}",
-                where=where,
-            )
+def _champions(rules: Rules, contest: Contest) -> Iterator[Check]:
+    """One check for each environment without a champion, or with one that nothing can be compared with."""
+    evaluate = rules.model.evaluate
+    assert evaluate is not None
+    place = rules.where("first_model")
+    for environment in environments_of(rules.model):
+        opponent = contest.opponents[environment]
+        if opponent.version is None and evaluate.first_model == "allow":
+            text = f"there is none in {environment} yet: this is the first model (first_model: allow)"
+            yield _check(CHAMPION, Status.PASSED, text, place)
+        elif opponent.version is None:
+            text = f"there is none in {environment}; 'first_model: allow' under 'evaluate:' accepts a first model"
+            yield _check(CHAMPION, Status.FAILED, text, place)
+        elif opponent.broken:
+            yield _check(CHAMPION, Status.ERROR, opponent.broken, place, _wanted(rules, contest, environment))
+
+
+def _wanted(rules: Rules, contest: Contest, environment: str) -> Severity:
+    """A champion that only warnings need is a warning itself; one that nothing names is needed all the same."""
+    evaluate = rules.model.evaluate
+    assert evaluate is not None
+    asked = [gate.severity for gate in evaluate.gates if gate.against == environment]
+    asked += [item.severity for item in evaluate.slices if environment == contest.main.environment]
+    return Severity.WARN if asked and Severity.FAIL.value not in asked else Severity.FAIL
+
+
+def _slice(name: str, cut: Slice, place: str, contest: Contest, found: Measured) -> Check:
+    """One check a cut: red where a slice is worse than allowed, and where one that is large enough has no answer."""
+    severity = Severity(cut.severity)
+    if contest.main.version is None:
+        return _without_champion(name, place, "there is no champion", severity)
+    if contest.main.scores is None:
+        return _check(name, Status.ERROR, contest.main.broken, place, severity)
+    parts = [item for item in found.slices if item.by == label_of(cut) and item.metric == cut.metric]
+    bad = [item for item in parts if item.failed]
+    tested = sum(item.tested for item in parts)
+    unknown = [item for item in parts if item.rows >= cut.min_rows and not item.tested]
+    if bad:
+        worst = f"worst: {bad[0].value} ({cut.metric} worse by {bad[0].drop:.4g} on {bad[0].rows:,} rows)"
+        text = f"{len(bad)} of {tested} slices are worse by more than {cut.max_drop:g}; {worst}"
+        return _check(name, Status.FAILED, text, place, severity)
+    if unknown:
+        text = f"{cut.metric} has no value in {len(unknown)} slices that are large enough, e.g. {unknown[0].value}"
+        return _check(name, Status.ERROR, f"{text}: raise min_rows, or choose another metric", place, severity)
+    if tested == 0:
+        text = f"no slice has {cut.min_rows:,} rows, so nothing was tested: lower min_rows"
+        return _check(name, Status.ERROR, text, place, severity)
+    text = f"none of {tested} slices is worse by more than {cut.max_drop:g}"
+    return _check(name, Status.PASSED, text, place, severity)
+
+
+def _overlap(rules: Rules, overlap: Overlap) -> Check:
+    evaluate = rules.model.evaluate
+    assert evaluate is not None
+    place = rules.where("holdout")
+    if overlap.rows is None:
+        why = f" ({'; '.join(overlap.skipped)})" if overlap.skipped else ""
+        text = f"there is no training data here to compare with{why}; name it in train.data"
+        required = bool(rules.model.train.data) and not evaluate.allow_overlap
+        return _check(OVERLAP, Status.ERROR, text, place, Severity.FAIL if required else Severity.WARN)
+    looked = ", ".join(overlap.compared)
+    if overlap.rows == 0:
+        return _check(OVERLAP, Status.PASSED, f"no row of it is in {looked}", place)
+    text = f"{overlap.rows:,} holdout rows are in {looked} too"
+    if evaluate.allow_overlap:
+        return _check(OVERLAP, Status.FAILED, f"{text} (allow_overlap)", place, Severity.WARN)
+    cure = "take them out, or set 'allow_overlap: true' where equal rows are no leak"
+    return _check(OVERLAP, Status.FAILED, f"{text}: {cure}", place)
+
+
+def _serving(rules: Rules, model_bytes: int) -> Iterator[Check]:
+    for name, key, limit, place in rules.limits:
+        if key in LATER:
+            text = f"{LATER[key]} needs the model server of a later version: remove '{key}', or override this check"
+            yield _check(name, Status.ERROR, text, place)
+            continue
+        size = model_bytes / 1e6
+        yield Check(
+            name=name,
+            status=Status.PASSED if size <= limit else Status.FAILED,
+            message=f"the model directory has {size:.3g} MB",
+            expected=f"<= {limit:g}",
+            observed=f"{size:.3g}",
+            where=place,
         )
-    for key in ("p99_ms", "memory_mb"):
-        if getattr(limits, key) is not None:
-            text = "needs the model server, which comes with a later version: remove the key, or override this check"
-            checks.append(_red(f"serving {key}", text, where))
-    return checks
 
 
-def _red(name: str, message: str, where: str, severity: Severity = Severity.FAIL) -> Check:
-    return Check(name=name, status=Status.FAILED, severity=severity, message=message, where=where)
-
-
-def _overridden(checks: Sequence[Check], overrides: Sequence[Override], today: date) -> tuple[Check, ...]:
-    names = {check.name for check in checks}
-    waived: dict[str, str] = {}
-    for override in overrides:
-        if override.gate not in names:
-            known = ", ".join(sorted(names))
-            raise ConfigError(
-                f"an override names no gate: '{override.gate}'", hint=f"gates: {known}", docs="evaluation.md#overrides"
-            )
-        if date.fromisoformat(override.expires) < today:
-            raise ConfigError(
-                f"the override of '{override.gate}' expired on {override.expires}",
-                hint="remove it, or decide anew and give it a later day",
-                docs="evaluation.md#overrides",
-            )
-        waived[override.gate] = f"{override.reason} ({override.author}, until {override.expires})"
-    return tuple(
-        replace(check, override=waived[check.name])
-        if check.name in waived and check.status is not Status.PASSED
-        else check
-        for check in checks
-    )
+def _check(name: str, status: Status, message: str, where: str, severity: Severity = Severity.FAIL) -> Check:
+    return Check(name=name, status=status, severity=severity, message=message, where=where)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import digest_directory
-from mlops_ci.errors import BackendError, StaleError
+from mlops_ci.errors import BackendError, StageFailed, StaleError
+from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.ports import (
     Environments,
@@ -38,13 +38,26 @@ class Bench:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One model to be scored. `role` names its files; `interpreter` finds its Python when it is needed."""
+
+    role: str
+    run_id: str
+    model_digest: str
+    interpreter: Callable[[], Interpreter]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scored:
-    """Predictions and where their file is; `source`: stored, or scored."""
+    """Predictions and where their file is; `source`: stored, or scored. The rest is known of what was scored now."""
 
     rows: PredictedRows
     path: Path
     source: str
     seconds: float | None = None
+    row_milliseconds: float | None = None
+    peak_memory_mb: float | None = None
+    python: str = ""
 
 
 def artifact(holdout: HoldoutRows) -> str:
@@ -54,43 +67,72 @@ def artifact(holdout: HoldoutRows) -> str:
 
 def predictions_of(
     model: Model,
+    subject: Subject,
     *,
-    role: str,
-    run_id: str,
-    model_digest: str,
-    interpreter: Interpreter | None,
     holdout: HoldoutRows,
+    classes: tuple[str, ...],
+    positive: str,
     bench: Bench,
     say: Say,
 ) -> Scored:
-    """The predictions of a run's model. Without an interpreter the run's own environment is rebuilt.
+    """The predictions of a run's model.
 
-    Raises StageFailed where the model can't be scored, StaleError where its stored bytes are not its digest's.
+    Stored ones are believed only if they are about exactly these rows. Raises StageFailed where the model can't be
+    scored, StaleError where its stored bytes are not its digest's.
     """
-    assert model.evaluate is not None
-    scratch = bench.workspace.scratch(model.name, role)
-    stored = bench.tracker.fetch(run_id, artifact(holdout), scratch)
+    scratch = bench.workspace.scratch(model.name, subject.role)
+    stored = bench.tracker.fetch(subject.run_id, artifact(holdout), scratch / "stored")
     if stored is not None:
-        rows = bench.holdouts.predictions(stored, holdout, task=model.task)
-        return Scored(rows=rows, path=stored, source="stored")
-    directory = model_directory(model, run_id, model_digest, bench, scratch)
-    interpreter = interpreter or environment_of(run_id, bench, scratch, say)
-    target = scratch / f"{holdout.digest}.parquet"
+        try:
+            rows = bench.holdouts.predictions(stored, holdout, task=model.task)
+            return Scored(rows=rows, path=stored, source="stored")
+        except StageFailed as error:
+            say(f"the stored predictions of the {subject.role} are not used: {error}")
+    return _score(model, subject, holdout=holdout, classes=classes, positive=positive, bench=bench, say=say)
+
+
+def _score(
+    model: Model,
+    subject: Subject,
+    *,
+    holdout: HoldoutRows,
+    classes: tuple[str, ...],
+    positive: str,
+    bench: Bench,
+    say: Say,
+) -> Scored:
+    """Run the scorer. It works in an empty folder: a model is judged alone, as it will be served."""
+    assert model.evaluate is not None
+    scratch = bench.workspace.scratch(model.name, subject.role)
+    directory = model_directory(model, subject.run_id, subject.model_digest, bench, scratch)
     job = ScoringJob(
-        model_directory=directory,
+        model_directory=directory.resolve(),
         data=model.at(model.evaluate.holdout).resolve(),
         label=model.evaluate.label,
+        group=model.evaluate.group,
         task=model.task,
-        predictions=target,
+        classes=classes,
+        positive=positive,
+        predictions=scratch / f"{holdout.digest}.parquet",
     )
-    say(f"scoring {role} on {holdout.rows:,} rows")
-    log = bench.workspace.log_path(model.name, f"score-{role}")
-    log.unlink(missing_ok=True)
-    summary: Mapping[str, Any] = bench.scorer.score(
-        job, interpreter=interpreter, cwd=model.directory, log=log, say=say, timeout=model.evaluate.timeout
+    interpreter = subject.interpreter()
+    say(f"scoring the {subject.role} on {holdout.rows:,} rows")
+    summary = bench.scorer.score(
+        job,
+        interpreter=interpreter,
+        cwd=bench.workspace.scratch(model.name, f"{subject.role}/empty"),
+        log=bench.workspace.log_path(model.name, f"score-{subject.role}"),
+        timeout=model.evaluate.timeout,
     )
-    rows = bench.holdouts.predictions(target, holdout, task=model.task)
-    return Scored(rows=rows, path=target, source="scored", seconds=float(summary.get("predict_seconds", 0.0)))
+    return Scored(
+        rows=bench.holdouts.predictions(job.predictions, holdout, task=model.task),
+        path=job.predictions,
+        source="scored",
+        seconds=summary["predict_seconds"],
+        row_milliseconds=summary["row_milliseconds"],
+        peak_memory_mb=summary["peak_memory_mb"],
+        python=summary["python"],
+    )
 
 
 def model_directory(model: Model, run_id: str, digest: str, bench: Bench, scratch: Path) -> Path:
@@ -100,8 +142,9 @@ def model_directory(model: Model, run_id: str, digest: str, bench: Bench, scratc
         return own
     fetched = bench.tracker.fetch(run_id, "model", scratch / "fetched")
     if fetched is None or not _is(fetched, digest):
+        found = "holds no model" if fetched is None else "holds another model than the one it was registered with"
         raise StaleError(
-            f"run {run_id} does not hold the model it is about ({digest[:12]})",
+            f"run {run_id} {found} ({digest[:12]})",
             hint="somebody changed its artifacts; delete the run, and train again",
         )
     return fetched
@@ -115,9 +158,16 @@ def _is(directory: Path, digest: str) -> bool:
 
 
 def environment_of(run_id: str, bench: Bench, scratch: Path, say: Say) -> Interpreter:
-    """The Python environment a run was trained in, rebuilt from what the run kept."""
+    """The Python environment a run was trained in, rebuilt from what the run kept. Raises BackendError."""
     folder = bench.tracker.fetch(run_id, "environment", scratch)
     if folder is None:
         raise BackendError(f"run {run_id} kept no environment, so its model can't be scored again")
-    kept = json.loads((folder / "environment.json").read_text("utf-8"))
-    return bench.environments.prepare(folder, tuple(kept["files"]), kept["spec"], say=say)
+    try:
+        kept = json.loads((folder / "environment.json").read_text("utf-8"))
+        names, spec, version = tuple(map(str, kept["files"])), str(kept["spec"]), str(kept["python"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BackendError(f"run {run_id} kept an environment that is not readable") from None
+    if not names:
+        return bench.environments.prepare(bench.root, (), spec, say=say)
+    files.write_text(folder / ".python-version", ".".join(version.split(".")[:2]))
+    return bench.environments.prepare(folder, names, spec, say=say)

@@ -1,0 +1,46 @@
+"""Overrides: gates that are waived for a while, on the record."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+
+from mlops_ci.config.types import Override
+from mlops_ci.errors import ConfigError
+from mlops_ci.records import Check, Status
+
+
+def verify_overrides(
+    overrides: Sequence[Override], names: Sequence[str], *, today: date, where: Callable[[str], str]
+) -> None:
+    """Raises ConfigError for an override that is expired (`expires` is its last day), or names no gate."""
+    for index, override in enumerate(overrides):
+        place = where(f"overrides[{index}]")
+        if override.gate not in names:
+            close = difflib.get_close_matches(override.gate, names, 1)
+            raise ConfigError(
+                f"an override names no gate: '{override.gate}'",
+                hint=f"did you mean '{close[0]}'?" if close else f"gates: {', '.join(names)}",
+                docs="evaluation.md#overrides",
+                where=place,
+            )
+        if date.fromisoformat(override.expires) < today:
+            raise ConfigError(
+                f"the override of '{override.gate}' expired on {override.expires}",
+                hint="remove it, or decide anew and give it a later day",
+                docs="evaluation.md#overrides",
+                where=place,
+            )
+
+
+def apply_overrides(checks: Sequence[Check], overrides: Sequence[Override]) -> tuple[Check, ...]:
+    """Write each override into the check it waives; a check that passes needs none."""
+    waived = {item.gate: f"{item.reason} ({item.author}, until {item.expires})" for item in overrides}
+    return tuple(
+        replace(check, override=waived[check.name])
+        if check.name in waived and check.status is not Status.PASSED
+        else check
+        for check in checks
+    )
