@@ -20,7 +20,7 @@ from mlops_ci.io.git import Git
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.ports import Registry, Tracker
 from mlops_ci.records import Affected, Origin
-from mlops_ci.stages.affected import find_affected
+from mlops_ci.stages.affected import find_affected, find_base
 from mlops_ci.stages.inputs import model_inputs
 
 
@@ -45,7 +45,7 @@ class Session:
         """The full SHA that is compared with: --base, or the merge base with the default branch."""
         if self.options.base:
             return self.git.resolve(self.options.base)
-        return self.git.merge_base(self.config.default_branch)
+        return find_base(self.config, git=self.git)
 
     @cached_property
     def affected(self) -> tuple[Affected, ...]:
@@ -63,6 +63,11 @@ class Session:
     def inputs(self, model: Model) -> Inputs:
         """What decides a model, as the working tree has it."""
         return model_inputs(model, self.project)
+
+    @cached_property
+    def proven(self) -> set[tuple[str, str]]:
+        """The pipeline stages that this run has seen run."""
+        return set()
 
     @cached_property
     def tracker(self) -> Tracker:
