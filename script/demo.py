@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlops_ci.cli.surroundings import settle
+
 EXAMPLE = Path(__file__).parents[1] / "examples" / "flight-delay"
 MODEL = "flight-delay"
 IDENTITY = {
@@ -164,8 +166,8 @@ def play(demo: Demo) -> None:
     demo.merge("first-model")
     demo.pull_request(2, "Let the trees grow", "grow", params(iterations=40, leaves=15), expect=0)
     demo.merge("grow")
-    everything = params(features="[schedule, destination, weather]", iterations=80, leaves=31)
-    demo.pull_request(3, "Use every feature, and larger trees", "everything", everything, expect=10)
+    haste = params(features="[schedule, weather]", learning_rate=1.5)
+    demo.pull_request(3, "Learn fifteen times faster, from the weather too", "haste", haste, expect=10)
     demo.pull_request(4, "Add next year's holidays", "holidays", append("data/holidays.csv", HOLIDAYS), expect=10)
     demo.pull_request(
         5, "Explain the data", "readme", append("README.md", "\nQuestions? Ask us.\n"), expect=0, at_most=1
@@ -186,6 +188,7 @@ def summary(demo: Demo) -> None:
 def main() -> int:
     """Play the demo; exit 0 only if every pull request was judged as announced."""
     os.environ.update(IDENTITY)
+    settle(os.environ)
     demo = Demo(Path(tempfile.mkdtemp(prefix="mlops-ci-demo-")).resolve() / MODEL)
     demo.home.mkdir()
     print(f"A fresh repository at {demo.home}", flush=True)

@@ -42,11 +42,11 @@ class DvcPipeline:
         self._require_repository()
         log.unlink(missing_ok=True)
         env = interpreter.environ(self.environ)
-        if self.remote:
+        if job.fetch and self.remote:
             self._pull_run_cache(log, say)
         with self._set_aside(job.unproven):
             run = self._repro(["repro", self._address(job.target)], job, env, log, say)
-        if self.remote:
+        if job.push and self.remote:
             self._dvc(["push", "--run-cache", self._address(job.target)], log, say, "push to the DVC remote")
         return run
 

@@ -12,6 +12,7 @@ from importlib import import_module
 
 import click
 
+from mlops_ci.cli.surroundings import settle
 from mlops_ci.errors import MlopsError
 
 # name → (module below mlops_ci.cli, one line of help). The line here and the command's own first line agree (test).
@@ -85,6 +86,7 @@ def root() -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line and return the exit code; nothing but a bug ever shows a traceback."""
+    settle(os.environ)
     debug = "--debug" in argv or os.environ.get("MLOPS_CI_DEBUG") == "1"
     try:
         outcome = root.main(args=list(argv), prog_name="mlops-ci", standalone_mode=False)

@@ -49,4 +49,5 @@ def trainer(session: Session, model: Model) -> Trainer:
         environments=wiring.environments(),
         pipeline=wiring.pipeline(model, session.git.root),
         workspace=session.workspace,
+        proven=session.proven,
     )

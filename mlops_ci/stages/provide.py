@@ -9,9 +9,9 @@ from fnmatch import fnmatch
 from mlops_ci.config.types import Model
 from mlops_ci.digests.sources import Project
 from mlops_ci.digests.stages import Stage
-from mlops_ci.ports import PipelineJob, Say
+from mlops_ci.ports import Say
 from mlops_ci.stages.inputs import folder_of, model_inputs
-from mlops_ci.stages.train import Trainer, interpreter_for, unproven
+from mlops_ci.stages.train import Trainer, interpreter_for, pipeline_job, prove
 
 
 def full_path(model: Model, path: str, project: Project) -> str:
@@ -59,10 +59,11 @@ def provide(model: Model, path: str, *, project: Project, trainer: Trainer, say:
         trainer.pipeline.provide(tracked, log=log, say=say)
         return
     stage = producer(model, path, project)
-    if stage is None:
+    if stage is None or (stage.file, stage.name) in trainer.proven:
         return
     train = dataclasses.replace(model.train, target=stage.name)
     inputs = model_inputs(dataclasses.replace(model, train=train), project)
-    job = PipelineJob(target=stage.name, timeout=model.train.timeout, unproven=unproven(inputs))
     interpreter = interpreter_for(model, inputs, trainer, say)
+    job = pipeline_job(stage.name, model, inputs, trainer, push=False)
     trainer.pipeline.reproduce(job, interpreter=interpreter, log=log, say=say)
+    prove(inputs, trainer)

@@ -6,8 +6,8 @@ import dataclasses
 import json
 import math
 import posixpath
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,15 @@ from mlops_ci.stages.inputs import folder_of
 
 @dataclass(frozen=True, kw_only=True)
 class Trainer:
-    """What training needs from outside. `root` is the repository's work tree."""
+    """What training needs from outside. `root` is the repository's work tree. `proven` collects the stages that this
+    run has seen run, by (dvc.yaml, name): what dvc.lock says of them is ours."""
 
     root: Path
     tracker: Tracker
     environments: Environments
     pipeline: Pipeline
     workspace: Workspace
+    proven: set[tuple[str, str]] = field(default_factory=set)
 
 
 def train(
@@ -142,8 +144,9 @@ def _has_digest(model: Model, digest: str) -> bool:
 def _run(model: Model, inputs: Inputs, trainer: Trainer, origin: Origin, say: Say, verify: bool) -> TrainingDetails:
     interpreter = interpreter_for(model, inputs, trainer, say)
     log = trainer.workspace.log_path(model.name, "train")
-    job = PipelineJob(target=model.train.target, timeout=model.train.timeout, unproven=unproven(inputs))
+    job = pipeline_job(model.train.target, model, inputs, trainer)
     run = trainer.pipeline.reproduce(job, interpreter=interpreter, log=log, say=say)
+    prove(inputs, trainer)
     unstable: tuple[str, ...] = ()
     if verify:
         say("training once more, to compare")
@@ -153,11 +156,27 @@ def _run(model: Model, inputs: Inputs, trainer: Trainer, origin: Origin, say: Sa
     return dataclasses.replace(details, run_id=candidate.run_id)
 
 
-def unproven(inputs: Inputs) -> dict[str, tuple[str, ...]]:
+def pipeline_job(target: str, model: Model, inputs: Inputs, trainer: Trainer, *, push: bool = True) -> PipelineJob:
+    """What to bring up to date; the remote is asked once a run."""
+    return PipelineJob(
+        target=target,
+        timeout=model.train.timeout,
+        unproven=unproven(inputs, trainer.proven),
+        fetch=not trainer.proven,
+        push=push,
+    )
+
+
+def prove(inputs: Inputs, trainer: Trainer) -> None:
+    """Note that every stage these inputs reach has been run, or restored from what was run, by us."""
+    trainer.proven.update((item.stage.file, item.name) for item in inputs.stages)
+
+
+def unproven(inputs: Inputs, proven: Collection[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """dvc.lock → the stages whose entries only their author vouches for."""
     found: dict[str, tuple[str, ...]] = {}
     for item in inputs.stages:
-        if not item.stage.frozen:
+        if not item.stage.frozen and (item.stage.file, item.name) not in proven:
             lock = posixpath.join(posixpath.dirname(item.stage.file), "dvc.lock")
             found[lock] = (*found.get(lock, ()), item.name)
     return found
