@@ -259,9 +259,6 @@ class Validator(Protocol):
     ) -> tuple[ExpectationResult, ...]:
         """Every expectation of the suite, in its order. An unknown type or an empty suite raises ConfigError."""
 
-    def suggest(self, source: DataSource, *, name: str) -> dict[str, Any]:
-        """A first suite in GX's JSON, each expectation's `meta.notes` saying why it is there."""
-
 
 class DataSource(Protocol):
     """A data set that can be counted, profiled and read: files (CSV, Parquet) or SQL."""

@@ -75,7 +75,8 @@ class FileSource:
 
     def frame(self) -> pandas.DataFrame:
         """All rows as pandas."""
-        return self.table.to_pandas()
+        frame: pandas.DataFrame = self.table.to_pandas()
+        return frame
 
     def profile(self, *, redact: Sequence[str]) -> DataProfile:
         """Rows, and each column's type, null share, distinct values and range, over all rows."""

@@ -42,12 +42,6 @@ class GreatExpectations:
             _result(read, index, by_index.get(index), redact, suite) for index in range(len(read.expectations))
         )
 
-    def suggest(self, source: DataSource, *, name: str) -> dict[str, Any]:
-        """A first suite from a profile."""
-        from mlops_ci.backends.gx_suggest import suggest
-
-        return suggest(source.profile(redact=()), name=name)
-
 
 def _load() -> Any:
     try:

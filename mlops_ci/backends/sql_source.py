@@ -91,7 +91,7 @@ class SqlSource:
     ) -> DataProfile:
         import sqlalchemy
 
-        wanted = [sqlalchemy.func.count()]
+        wanted: list[Any] = [sqlalchemy.func.count()]
         for name in columns:
             column: Any = sqlalchemy.column(name)
             wanted += [

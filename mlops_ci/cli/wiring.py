@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_ci.config.types import Config, Dataset, Model
 from mlops_ci.ports import DataSource, Environments, Holdouts, Pipeline, Registry, Scorer, Tracker, Validator
@@ -63,6 +63,15 @@ def validator() -> Validator:
     from mlops_ci.backends.gx_validator import GreatExpectations
 
     return GreatExpectations()
+
+
+def suggest(data: str, *, table: str, name: str) -> dict[str, Any]:
+    """A first suite for a data set named on the command line."""
+    from mlops_ci.backends.gx_suggest import suggest as from_profile
+    from mlops_ci.backends.sources import open_source
+
+    found = open_source(data, directory=Path.cwd(), table=table)
+    return from_profile(found.profile(redact=()), name=name)
 
 
 def source(model: Model, dataset: Dataset) -> DataSource:

@@ -21,10 +21,10 @@ class Rule:
 
 
 class Ignored:
-    """The rules of every `.dvcignore` among `files`; asks nothing of the tree where there is none."""
+    """The rules of the `.dvcignore` files that are named; a deeper one comes after those around it."""
 
     def __init__(self, tree: Tree, files: Sequence[str]) -> None:
-        names = sorted((f for f in files if posixpath.basename(f) == ".dvcignore"), key=lambda f: f.count("/"))
+        names = sorted(files, key=lambda name: name.count("/"))
         tree.prefetch(names)
         self.rules = [rule for name in names for rule in _rules(tree.read(name), posixpath.dirname(name))]
         self._folders: dict[str, bool] = {"": False}

@@ -53,7 +53,18 @@ class Project:
     @cached_property
     def ignored(self) -> Ignored:
         """What DVC does not see."""
-        return Ignored(self.tree, self.files.ordered)
+        return Ignored(self.tree, self.named(".dvcignore"))
+
+    def named(self, name: str) -> list[str]:
+        """Every file of this name, in any folder."""
+        return self._by_name.get(name, [])
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for path in self.files.ordered:
+            found.setdefault(path.rpartition("/")[2], []).append(path)
+        return found
 
     @cached_property
     def dvc_roots(self) -> frozenset[str]:
@@ -68,7 +79,7 @@ class Project:
 
     def pipelines(self, root: str) -> list[str]:
         """Every dvc.yaml of one DVC project."""
-        return self._of_project(root, [f for f in self.files.ordered if posixpath.basename(f) == "dvc.yaml"])
+        return self._of_project(root, self.named("dvc.yaml"))
 
     def _of_project(self, root: str, names: Sequence[str]) -> list[str]:
         return [name for name in names if self.dvc_root(name) == root and name not in self.ignored]

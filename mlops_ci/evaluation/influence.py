@@ -103,22 +103,22 @@ def log_losses(problem: Problem, scores: Scores) -> Floats:
     else:
         rows = np.arange(problem.rows)
         given = probability[rows, problem.y] / probability.sum(axis=1)
-    return -np.log(np.clip(given, TINY, 1.0 - TINY))
+    return np.asarray(-np.log(np.clip(given, TINY, 1.0 - TINY)))
 
 
 def brier_losses(problem: Problem, scores: Scores) -> Floats:
     """Squared error of the probabilities; for k > 2 classes summed over them (Brier 1950)."""
     probability = probability_of(scores)
     if probability.ndim == 1:
-        return np.square(probability - problem.truth)
+        return np.asarray(np.square(probability - problem.truth))
     wanted = np.zeros_like(probability)
     wanted[np.arange(problem.rows), problem.y] = 1.0
-    return np.square(probability - wanted).sum(axis=1)
+    return np.asarray(np.square(probability - wanted).sum(axis=1))
 
 
 def hits(problem: Problem, scores: Scores) -> Floats:
     """1 where the predicted class is right."""
-    return (scores.prediction == problem.y).astype(np.float64)
+    return np.asarray(scores.prediction == problem.y, dtype=np.float64)
 
 
 def top_k_hits(problem: Problem, scores: Scores, k: int) -> Floats:
@@ -127,7 +127,7 @@ def top_k_hits(problem: Problem, scores: Scores, k: int) -> Floats:
     if probability.ndim == 1:
         raise Undefined("top-k needs more than two classes")
     own = probability[np.arange(problem.rows), problem.y]
-    return ((probability > own[:, None]).sum(axis=1) < k).astype(np.float64)
+    return np.asarray((probability > own[:, None]).sum(axis=1) < k, dtype=np.float64)
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Influence:

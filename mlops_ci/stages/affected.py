@@ -59,7 +59,7 @@ def find_affected(
     """
     now, before = Project(git.working_tree()), Project(git.tree(base))
     for project in (now, before):
-        project.tree.prefetch(f for f in project.files.ordered if posixpath.basename(f) in READ_EARLY)
+        project.tree.prefetch(path for name in READ_EARLY for path in project.named(name))
     old_models, reason = _models_of(config, now, before, environ, base)
     found = []
     for model in models:
@@ -140,11 +140,11 @@ def _compare(new: State, old: State | str, base: str) -> Affected:
 
 
 def _input_changes(old: Inputs, new: Inputs) -> Iterator[Change]:
-    before, after = ({item.name: item for item in inputs.stages} for inputs in (old, new))
-    for name in sorted(before.keys() - after.keys()):
+    before, after = ({(item.stage.file, item.name): item for item in inputs.stages} for inputs in (old, new))
+    for _, name in sorted(before.keys() - after.keys()):
         yield Change(kind="stage", name=name, old="needed", new="not needed")
-    for name, now in after.items():
-        was = before.get(name)
+    for (file, name), now in after.items():
+        was = before.get((file, name))
         if was is None:
             yield Change(kind="stage", name=name, old="", new="needed")
             continue

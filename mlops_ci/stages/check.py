@@ -1,0 +1,114 @@
+"""Look at everything a config names before anything is run: no data is pulled, nothing is imported or trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from mlops_ci.config.types import Config, Model
+from mlops_ci.digests.sources import Project
+from mlops_ci.errors import MlopsError
+from mlops_ci.records import Check, Severity, Status
+from mlops_ci.stages.inputs import model_inputs
+from mlops_ci.stages.provide import full_path, producer
+
+LATER = {
+    "build": "images are built with the merge loop",
+    "drift": "production is watched with the drift loop",
+    "retrain": "retraining pull requests come with the drift loop",
+}
+
+
+def check_config(config: Config, project: Project | None) -> tuple[Check, ...]:
+    """Findings on every model; without a repository only what can be told without one."""
+    return tuple(item for model in config.models.values() for item in _model(config, model, project))
+
+
+def _model(config: Config, model: Model, project: Project | None) -> Iterator[Check]:
+    prefix = f"models.{model.name}"
+    for index, dataset in enumerate(model.validate):
+        place = config.where(f"{prefix}.validate[{index}]")
+        yield _suite(model, dataset.suite, place)
+        if project is not None and "://" not in dataset.data:
+            yield _known(model, dataset.data, "data", place, project)
+    if project is not None:
+        yield _try("pipeline", model, config.where(f"{prefix}.train"), lambda: _pipeline(model, project))
+        if model.evaluate is not None:
+            place = config.where(f"{prefix}.evaluate.holdout")
+            yield _known(model, model.evaluate.holdout, "holdout", place, project)
+    if model.evaluate is None:
+        text = "nothing is evaluated: add 'evaluate:' with a holdout, metrics and gates"
+        yield _warned(f"{model.name} evaluate", text, config.where(prefix))
+    yield from _later(config, model, prefix)
+
+
+def _pipeline(model: Model, project: Project) -> str:
+    inputs = model_inputs(model, project)
+    names = ", ".join(item.name for item in inputs.stages)
+    return f"{model.train.pipeline}: {names} (inputs {inputs.digest[:12]})"
+
+
+def _suite(model: Model, suite: str, place: str) -> Check:
+    name = f"{model.name} suite {suite}"
+    try:
+        document = json.loads(model.at(suite).read_text("utf-8"))
+        count = len(document["expectations"])
+    except FileNotFoundError:
+        return _failed(name, "there is no such file; 'mlops-ci suggest-suite DATA' writes a first one", place)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _failed(name, f"not a suite: {type(error).__name__}: {error}", place)
+    if count == 0:
+        return _failed(name, "the suite expects nothing, so any data would pass", place)
+    return Check(name=name, status=Status.PASSED, message=f"{count} expectations", where=place)
+
+
+def _known(model: Model, path: str, what: str, place: str, project: Project) -> Check:
+    """Data has to come from somewhere: git, DVC, or a stage."""
+    name = f"{model.name} {what} {path}"
+    full = full_path(model, path, project)
+    try:
+        if project.tree.exists(full):
+            return Check(name=name, status=Status.PASSED, message="in git", where=place)
+        if (stage := producer(model, path, project)) is not None:
+            return Check(name=name, status=Status.PASSED, message=f"written by stage '{stage.name}'", where=place)
+        if project.tracked(project.dvc_root(full)).around(full):
+            return Check(name=name, status=Status.PASSED, message="tracked by DVC", where=place)
+    except MlopsError as error:
+        return _failed(name, str(error), place)
+    if any(model.directory.glob(path)):
+        return _warned(name, "on this disk only: 'dvc add' or 'git add' it, or nobody else has it", place)
+    return _failed(name, "in neither git nor DVC, and no stage writes it", place)
+
+
+def _try(what: str, model: Model, place: str, look: Callable[[], str]) -> Check:
+    name = f"{model.name} {what}"
+    try:
+        return Check(name=name, status=Status.PASSED, message=look(), where=place)
+    except MlopsError as error:
+        return _failed(name, f"{error}" + (f" ({error.hint})" if error.hint else ""), place)
+
+
+def _later(config: Config, model: Model, prefix: str) -> Iterator[Check]:
+    """Keys that are accepted now and take effect with a later version."""
+    for key, why in LATER.items():
+        if getattr(model, key):
+            yield _warned(
+                f"{model.name} {key}", f"accepted, without effect yet: {why}", config.where(f"{prefix}.{key}")
+            )
+    for environment in model.environments:
+        if environment.target != "local" or environment.namespace or environment.options:
+            place = config.where(f"{prefix}.environments.{environment.name}")
+            text = "its name counts now; deploying to it comes with the merge loop"
+            yield _warned(f"{model.name} environment {environment.name}", text, place)
+    serving = model.evaluate.serving if model.evaluate else None
+    if serving is not None and (serving.p99_ms is not None or serving.memory_mb is not None):
+        text = "p99_ms and memory_mb can't be checked yet, so they turn the evaluation red"
+        yield _warned(f"{model.name} serving", text, config.where(f"{prefix}.evaluate.serving"))
+
+
+def _failed(name: str, message: str, where: str) -> Check:
+    return Check(name=name, status=Status.FAILED, message=message, where=where)
+
+
+def _warned(name: str, message: str, where: str) -> Check:
+    return Check(name=name, status=Status.FAILED, severity=Severity.WARN, message=message, where=where)
