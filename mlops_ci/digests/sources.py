@@ -69,9 +69,8 @@ class Project:
     @cached_property
     def dvc_roots(self) -> frozenset[str]:
         """The folders of all DVC projects (`dvc init`, or `dvc init --subdir`), '' for the repository's root."""
-        return frozenset(
-            posixpath.dirname(posixpath.dirname(f)) for f in self.files.ordered if f"/{f}".endswith("/.dvc/config")
-        )
+        settings = (f for f in self.named("config") if f"/{f}".endswith("/.dvc/config"))
+        return frozenset(posixpath.dirname(posixpath.dirname(f)) for f in settings)
 
     def dvc_root(self, path: str) -> str:
         """The DVC project a path belongs to: the nearest one around it."""
