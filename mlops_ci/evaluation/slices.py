@@ -77,7 +77,11 @@ def assess_slices(
             done.append(replace(item, p_value=p_value, failed=p_value < 1 - confidence))
         else:
             done.append(item)
-    return tuple(sorted(done, key=lambda item: (not item.failed, -(item.drop if item.drop is not None else -np.inf))))
+    return tuple(sorted(done, key=_worst_first))
+
+
+def _worst_first(item: SliceResult) -> tuple[bool, bool, float]:
+    return not item.failed, not item.tested, -(item.drop if item.drop is not None else -np.inf)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
