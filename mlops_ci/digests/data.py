@@ -55,9 +55,8 @@ class DataNames:
     def _plain(self, path: str) -> Iterator[tuple[str, str]]:
         root = self.project.dvc_root(posixpath.join(self.directory, self.pipeline))
         written = self.project.outputs(root).around(path)
-        for out, stages in written.items():
-            for stage in stages:
-                yield out, f"recipe:{self._recipe(stage)}"
+        for out, stage in written.items():
+            yield out, f"recipe:{self._recipe(stage)}"
         if not any(is_inside(path, out) for out in written):
             yield from self.project.contents(root, path, without=written).items()
 

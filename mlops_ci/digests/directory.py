@@ -49,8 +49,10 @@ def size_of(directory: Path) -> int:
 def _files(directory: Path, prefix: str) -> Iterator[str]:
     try:
         entries = list(os.scandir(directory))
-    except OSError:
+    except FileNotFoundError:
         return
+    except OSError as error:
+        raise BackendError(f"could not read {directory}: {error.strerror}") from error
     for entry in entries:
         if entry.is_symlink():
             raise BackendError(f"{entry.path} is a symbolic link; a model directory must hold its own files")

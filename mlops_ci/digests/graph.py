@@ -40,8 +40,11 @@ def reach(project: Project, file: str, target: str) -> tuple[ResolvedStage, ...]
             hint=f"did you mean '{close[0]}'?" if close else f"stages: {', '.join(stages) or 'none'}",
         )
     walk = _Walk(project, project.dvc_root(file))
-    for name in names:
-        walk.visit(stages[name], ())
+    try:
+        for name in names:
+            walk.visit(stages[name], ())
+    except RecursionError:
+        raise PipelineError(f"the stages behind '{target}' form too long a chain", where=file) from None
     return tuple(walk.done.values())
 
 

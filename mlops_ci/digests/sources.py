@@ -37,7 +37,7 @@ class Project:
         self.tree = tree
         self._stages: dict[str, dict[str, Stage]] = {}
         self._documents: dict[str, dict[str, Any]] = {}
-        self._outputs: dict[str, PathMap[list[Stage]]] = {}
+        self._outputs: dict[str, PathMap[Stage]] = {}
         self._tracked: dict[str, PathMap[Tracked]] = {}
 
     @classmethod
@@ -98,17 +98,23 @@ class Project:
 
     def producers(self, root: str, path: str) -> list[Stage]:
         """The stages of a DVC project that write `path`, something in it, or a folder around it."""
-        return [stage for stages in self.outputs(root).around(path).values() for stage in stages]
+        return list(self.outputs(root).around(path).values())
 
-    def outputs(self, root: str) -> PathMap[list[Stage]]:
+    def outputs(self, root: str) -> PathMap[Stage]:
         """The stages of a DVC project by what they write."""
         if root not in self._outputs:
-            found: dict[str, list[Stage]] = {}
+            found: dict[str, Stage] = {}
             names = self.pipelines(root)
             self.tree.prefetch(names)
             for stage in (stage for name in names for stage in self.stages(name).values()):
                 for out in stage.outs:
-                    found.setdefault(out, []).append(stage)
+                    if out in found:
+                        raise PipelineError(
+                            f"stages '{found[out].name}' and '{stage.name}' both write '{out}'",
+                            where=stage.where,
+                            hint="every output belongs to one stage",
+                        )
+                    found[out] = stage
             self._outputs[root] = PathMap(found)
         return self._outputs[root]
 

@@ -80,6 +80,20 @@ def test_refusals(tmp_path: Path) -> None:
         digest_directory(root)
 
 
+def test_what_cannot_be_read_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = filled(tmp_path / "model")
+    scandir = os.scandir
+
+    def refusing(path: Path) -> object:
+        if path.name == "data":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(BackendError, match=r"could not read .*data: Permission denied"):
+        digest_directory(root)
+
+
 def test_one_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert digest_file(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()

@@ -364,6 +364,12 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         "no stage may depend",
     ),
     "own output": ("stages:\n  t: {cmd: x, deps: [a], outs: [a]}\n", "in a circle: t → t", "dvc.yaml:2", "no stage"),
+    "two writers": (
+        "stages:\n  t: {cmd: x, deps: [a.txt], outs: [o]}\n  u: {cmd: y, outs: [o]}\n",
+        "stages 't' and 'u' both write 'o'",
+        "dvc.yaml:3",
+        "every output belongs to one stage",
+    ),
     "always changed": (
         "stages:\n  t: {cmd: x, always_changed: true}\n",
         "stage 't' is 'always_changed'",
@@ -448,3 +454,17 @@ def test_what_python_leaves_in_a_folder_does_not_count(repository: Repository) -
     repository.write("src/__pycache__/a.cpython-311.pyc", b"\x00")
     repository.write("src/.DS_Store", b"\x00")
     assert repository.digest("t") == before
+
+
+def test_many_stages(repository: Repository) -> None:
+    repository.write(
+        "dvc.yaml",
+        "stages:\n  a: {matrix: {i: [" + ", ".join(map(str, range(1000))) + "]}, cmd: 'x ${key}', outs: ['d/${key}']}\n"
+        "  t: {cmd: y, deps: [d]}\n",
+    )
+    assert len(repository.inputs("t").stages) == 1001
+    chain = "".join(f"  s{i}: {{cmd: x, deps: [f{i + 1}], outs: [f{i}]}}\n" for i in range(2000))
+    repository.write("dvc.yaml", f"stages:\n{chain}")
+    repository.write("f2000")
+    with pytest.raises(PipelineError, match="form too long a chain"):
+        repository.inputs("s0")
