@@ -223,4 +223,4 @@ def numbers(values: Any) -> Any:
     try:
         return values.astype("float64")
     except (ValueError, TypeError):
-        raise Refused(f"the model gave {values[0]!r}; a regression needs numbers") from None
+        raise Refused(f"the model gave '{values[0]}'; a regression needs numbers") from None

@@ -78,13 +78,15 @@ def read_csv(path: str, columns: Sequence[str]) -> Any:
     frame = pandas.read_csv(
         path,
         sep=separator(path),
-        usecols=list(columns),
+        usecols=None if list(columns) == column_names(path) else list(columns),
         low_memory=False,
         float_precision="round_trip",
         keep_default_na=False,
         na_values=NOT_THERE,
         encoding="utf-8-sig",
     )
+    if not isinstance(frame.index, pandas.RangeIndex):  # pandas takes what is too much for an index
+        raise ValueError("its rows have more fields than its header has names")
     return frame[list(columns)]
 
 
@@ -180,7 +182,7 @@ def _number_hashes(column: Any) -> Any:
     missing = numpy.isnan(values)
     hashes = _mixed(values.view("uint64"))
     if whole is not None:
-        large = numpy.flatnonzero((values > EXACT) | (values < -EXACT))
+        large = numpy.flatnonzero((values >= EXACT) | (values <= -EXACT))
         if len(large):
             rests = [int(whole[row]) - int(values[row]) for row in large]
             hashes[large] += _mixed(numpy.array(rests, dtype="int64").view("uint64")) * (numpy.array(rests) != 0)
