@@ -113,10 +113,20 @@ def _stage(item: ResolvedStage, here: Callable[[str], str]) -> dict[str, Any]:
     }
 
 
-def flatten(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    """A parameter as (dotted name, text) pairs."""
+def leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """A parameter as (dotted name, value) pairs; lists stay whole."""
     if isinstance(value, dict) and value:
         for name, item in value.items():
-            yield from flatten(f"{key}.{name}" if key else str(name), item)
+            yield from leaves(f"{key}.{name}" if key else str(name), item)
     else:
-        yield key, json.dumps(value, default=str) if isinstance(value, list | dict) else spell(value)
+        yield key, value
+
+
+def as_text(value: Any) -> str:
+    """A value as it is shown to people and kept in MLflow."""
+    return json.dumps(value, default=str) if isinstance(value, list | dict) else spell(value)
+
+
+def flatten(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    """A parameter as (dotted name, text) pairs."""
+    return ((name, as_text(item)) for name, item in leaves(key, value))

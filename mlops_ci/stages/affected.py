@@ -9,10 +9,12 @@ from typing import Any
 
 from mlops_ci.config.load import load_bytes
 from mlops_ci.config.types import Config, Model
+from mlops_ci.digests.canonical import canonical
 from mlops_ci.digests.imports import import_checks
-from mlops_ci.digests.inputs import Inputs, flatten
+from mlops_ci.digests.inputs import Inputs, as_text, flatten, leaves
 from mlops_ci.digests.paths import is_inside
 from mlops_ci.digests.sources import Project, is_record
+from mlops_ci.digests.stages import DEFAULT_PARAMS
 from mlops_ci.errors import MlopsError
 from mlops_ci.io.git import Git
 from mlops_ci.ports import Say
@@ -20,6 +22,7 @@ from mlops_ci.records import Affected, Change, StageResult, encode, status_of
 from mlops_ci.stages.inputs import JudgedOn, compared_config, folder_of, judged_on, model_inputs
 
 LONGEST = 80
+INVALID = "not valid in the base"
 READ_EARLY = ("dvc.yaml", "params.yaml", "requirements.txt", "mlops.yaml")
 
 
@@ -103,7 +106,7 @@ def _models_of(
     try:
         return load_bytes(before.tree.read(path), path=config.path, root=config.root, environ=environ).models, ""
     except MlopsError as error:
-        return {}, f"the base's config is not valid: {error}"
+        return {}, f"{INVALID}: {error}"
 
 
 def _state(model: Model, project: Project) -> State:
@@ -114,12 +117,14 @@ def _state_or_reason(model: Model, project: Project) -> State | str:
     try:
         return _state(model, project)
     except MlopsError as error:
-        return f"not valid in the base: {error}"
+        return f"{INVALID}: {error}"
 
 
 def _compare(new: State, old: State | str, base: str) -> Affected:
     if isinstance(old, str):
-        changes: tuple[Change, ...] = (Change(kind="model", name=new.model.name, old=old, new="new"),)
+        changes: tuple[Change, ...] = (
+            Change(kind="model", name=new.model.name, old=old, new="valid" if old.startswith(INVALID) else "new"),
+        )
         before = ("", "")
     else:
         changes = (*_input_changes(old.inputs, new.inputs), *_judgement_changes(old, new))
@@ -174,19 +179,24 @@ def _listed(what: str, stage: str, old: Sequence[str], new: Sequence[str]) -> It
 def _parameters(
     stage: str, old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Change]:
-    before, after = (
-        {
-            (file, name): text
-            for file, values in side.items()
-            for key, value in values.items()
-            for name, text in flatten(key, value)
-        }
-        for side in (old, new)
-    )
-    for file, name in sorted(before.keys() | after.keys()):
-        was, now = before.get((file, name)), after.get((file, name))
+    before, after = (_by_name(params) for params in (old, new))
+    for name in sorted(before.keys() | after.keys()):
+        was, now = (
+            [as_text(side[name]), canonical(side[name])] if name in side else ["", ""] for side in (before, after)
+        )
         if was != now:
-            yield _change("parameter", name, was or "", now or "", stage)
+            shown = 0 if was[0] != now[0] else 1  # 3 and '3' are told apart by their quotes
+            yield _change("parameter", name, was[shown], now[shown], stage)
+
+
+def _by_name(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Parameter values by name; those of another file than params.yaml carry its name."""
+    return {
+        name if posixpath.basename(file) == DEFAULT_PARAMS else f"{file}:{name}": value
+        for file, values in params.items()
+        for key, item in values.items()
+        for name, value in leaves(key, item)
+    }
 
 
 def _judgement_changes(old: State, new: State) -> Iterator[Change]:

@@ -86,7 +86,7 @@ EDITS: dict[str, tuple[Callable[[Repository], None], list[str]]] = {
     ),
     "a parameter's type": (
         lambda r: r.write("params.yaml", "depth: '3'\nmodel: {rate: 0.1, unused: 1}\n"),
-        ["config or pipeline: a value of another type changed"],
+        ['stage train: parameter depth: 3 → "3"'],
     ),
     "script": (lambda r: r.write("train.py", "print(2)\n"), ["stage train: file train.py changed"]),
     "training data": (lambda r: r.write("data/raw.csv", "a,b\n9,9\n"), ["stage prepare: file data/raw.csv changed"]),
@@ -174,7 +174,7 @@ def test_the_first_commit_and_a_new_model(repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("path", "content", "says"),
     [
-        ("mlops.yaml", "version: 1\nmodels: {toy: {tain: 1}}\n", "the base's config is not valid: mlops.yaml:2: "),
+        ("mlops.yaml", "version: 1\nmodels: {toy: {tain: 1}}\n", "not valid in the base: mlops.yaml:2: "),
         ("dvc.yaml", "stages: [\n", "not valid in the base: dvc.yaml:2: "),
         ("params.yaml", "depht: 1\n", "not valid in the base: dvc.yaml:6: stage 'train': params.yaml has no parameter"),
     ],
@@ -187,7 +187,7 @@ def test_a_base_that_was_broken(repository: Repository, path: str, content: str,
     repository.commit()
     (reason,) = reasons(repository, broken)
     assert reason.startswith(f"model toy: {says}"[:80])
-    assert reason.endswith("→ new")
+    assert reason.endswith("→ valid")
 
 
 def test_a_base_without_config(repository: Repository) -> None:
