@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 
 from mlops_ci.config.types import Config, Model
+from mlops_ci.digests.imports import import_checks
 from mlops_ci.digests.sources import Project
 from mlops_ci.errors import MlopsError
 from mlops_ci.records import Check, Severity, Status
@@ -33,6 +36,7 @@ def _model(config: Config, model: Model, project: Project | None) -> Iterator[Ch
             yield _known(model, dataset.data, "data", place, project)
     if project is not None:
         yield _try("pipeline", model, config.where(f"{prefix}.train"), lambda: _pipeline(model, project))
+        yield from _imports(model, project)
         if model.evaluate is not None:
             place = config.where(f"{prefix}.evaluate.holdout")
             yield _known(model, model.evaluate.holdout, "holdout", place, project)
@@ -46,6 +50,14 @@ def _pipeline(model: Model, project: Project) -> str:
     inputs = model_inputs(model, project)
     names = ", ".join(item.name for item in inputs.stages)
     return f"{model.train.pipeline}: {names} (inputs {inputs.digest[:12]})"
+
+
+def _imports(model: Model, project: Project) -> Iterator[Check]:
+    """Modules that stages import and do not declare; a pipeline that can't be read has said so already."""
+    with contextlib.suppress(MlopsError):
+        inputs = model_inputs(model, project)
+        for item in import_checks(project.tree, inputs, model.train.undeclared_imports):
+            yield dataclasses.replace(item, name=f"{model.name} {item.name}")
 
 
 def _suite(model: Model, suite: str, place: str) -> Check:

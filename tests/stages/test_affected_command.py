@@ -81,6 +81,13 @@ def test_undeclared_imports_are_said_with_the_line_to_add(repository: Repository
     assert "features.py, which is not among" not in run(repository, "affected").stderr
 
 
+def test_check_tells_them_too(repository: Repository) -> None:
+    repository.write("train.py", "import features\n")
+    repository.write("features.py", "x = 1\n")
+    done = run(repository, "check")
+    assert "warning toy undeclared import: stage 'train': train.py:1 imports features.py" in done.stdout
+
+
 def test_a_base_by_name(repository: Repository) -> None:
     repository.git("tag", "v1")
     repository.write("train.py", "print('new')\n")
