@@ -88,7 +88,7 @@ def _known(model: Model, path: str, what: str, place: str, project: Project) -> 
     except MlopsError as error:
         return _failed(name, str(error), place)
     if any(model.directory.glob(path)):
-        return _warned(name, "on this disk only: 'dvc add' or 'git add' it, or nobody else has it", place)
+        return _failed(name, "on this disk only, so nothing names its content: 'dvc add' or 'git add' it", place)
     return _failed(name, "in neither git nor DVC, and no stage writes it", place)
 
 
