@@ -166,7 +166,10 @@ def test_other_versions_of_everything_agree(tmp_path: Path, wanted: tuple[str, .
     if python is None:
         pytest.skip(f"there is no Python {version} here")
     home = tmp_path / "env"
-    commands = (["venv", "-q", "--python", python, home], ["pip", "install", "-q", "--python", home / "bin/python"])
+    commands = (
+        ["venv", "-q", "--python", str(python), str(home)],
+        ["pip", "install", "-q", "--python", str(home / "bin/python")],
+    )
     for command, more in zip(commands, ([], libraries), strict=True):
         done = subprocess.run([UV, *command, *more], capture_output=True, text=True)
         if done.returncode != 0:
