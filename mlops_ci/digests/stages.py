@@ -159,7 +159,9 @@ class _File:
                 self._fail(f"stage '{name}' has no key '{key}'", inner, hint)
 
     def _stage(self, name: str, body: dict[str, Any], context: Context, path: str) -> Stage:
-        wdir = spell(resolve(body.get("wdir") or ".", context.values))
+        wdir = resolve(body.get("wdir") or ".", context.values)
+        if not isinstance(wdir, str):
+            self._fail(f"stage '{name}': 'wdir' must be a folder", path)
         folder = posixpath.normpath(posixpath.join(self.folder, wdir))
         context = self._with_vars(context, body.get("vars") or [], folder, path)
         deps = self._list(name, "deps", body, context, path)

@@ -364,6 +364,7 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         "no stage may depend",
     ),
     "own output": ("stages:\n  t: {cmd: x, deps: [a], outs: [a]}\n", "in a circle: t → t", "dvc.yaml:2", "no stage"),
+    "wdir": ("stages:\n  t: {cmd: x, wdir: [a]}\n", "'wdir' must be a folder", "dvc.yaml:2", ""),
     "two writers": (
         "stages:\n  t: {cmd: x, deps: [a.txt], outs: [o]}\n  u: {cmd: y, outs: [o]}\n",
         "stages 't' and 'u' both write 'o'",
