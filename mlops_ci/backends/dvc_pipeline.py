@@ -88,7 +88,8 @@ class DvcPipeline:
             raise UsageError("DVC is not set up in this repository", hint="dvc init && git add .dvc .dvcignore")
 
     def _address(self, target: str) -> str:
-        return f"{self.file}:{target}" if self.file != "dvc.yaml" else target
+        """How DVC is told of a stage; a target of another pipeline names its file already."""
+        return target if ":" in target or self.file == "dvc.yaml" else f"{self.file}:{target}"
 
     def _environ(self, env: Mapping[str, str]) -> dict[str, str]:
         site = self.root / ".mlops" / "dvc-site"

@@ -20,15 +20,10 @@ def full_path(model: Model, path: str, project: Project) -> str:
 
 
 def producer(model: Model, path: str, project: Project) -> Stage | None:
-    """The stage of the model's pipeline that writes `path` (below the model's folder; a glob is any file it fits)."""
+    """The stage that writes `path` (below the model's folder; a glob is any file it fits), in whichever dvc.yaml."""
     wanted = full_path(model, path, project)
-    pipeline = full_path(model, model.train.pipeline, project)
-    if not project.tree.exists(pipeline):
-        return None
-    for stage in project.stages(pipeline).values():
-        if any(fits(out, wanted) for out in stage.outs):
-            return stage
-    return None
+    known = project.outputs(project.dvc_root(wanted)).around(folder_of_glob(wanted))
+    return next((stage for out, stage in known.items() if fits(out, wanted)), None)
 
 
 def folder_of_glob(path: str) -> str:
@@ -61,9 +56,11 @@ def provide(model: Model, path: str, *, project: Project, trainer: Trainer, say:
     stage = producer(model, path, project)
     if stage is None or (stage.file, stage.name) in trainer.proven:
         return
-    train = dataclasses.replace(model.train, target=stage.name)
+    pipeline = posixpath.relpath(stage.file, folder_of(model, project.tree.root) or ".")
+    train = dataclasses.replace(model.train, target=stage.name, pipeline=pipeline)
     inputs = model_inputs(dataclasses.replace(model, train=train), project)
     interpreter = interpreter_for(model, inputs, trainer, say)
-    job = pipeline_job(stage.name, model, inputs, trainer, push=False)
+    own = pipeline == posixpath.normpath(model.train.pipeline)
+    job = pipeline_job(stage.name if own else f"{pipeline}:{stage.name}", model, inputs, trainer, push=False)
     trainer.pipeline.reproduce(job, interpreter=interpreter, log=log, say=say)
     prove(inputs, trainer)

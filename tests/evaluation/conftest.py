@@ -26,7 +26,8 @@ def binary(
     for noise in (1.0 - gain, 1.0):
         logit = signal + noise * random.normal(size=rows) + (0.5 * common if clusters else 0.0)
         probability = 1 / (1 + np.exp(-logit))
-        probability = np.round(probability, 1) if ties else probability
+        # Not 0 or 1: a log loss that a handful of clipped rows decide has no interval worth the name (docs say so).
+        probability = np.clip(np.round(probability, 1), 0.05, 0.95) if ties else probability
         answers.append(Scores(prediction=(probability > 0.5).astype(np.int64), probability=probability))
     return Problem(task="classification", y=y, classes=("0", "1"), groups=groups), answers[0], answers[1]
 
