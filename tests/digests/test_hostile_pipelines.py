@@ -61,8 +61,8 @@ words = st.sampled_from(
     ]
 )
 keys = st.sampled_from(
-    ["stages", "vars", "t", "cmd", "deps", "outs", "params", "wdir", "foreach", "do", "matrix", "frozen", "metrics", "plots",
-     "a", "path", "md5", "files", "desc", "always_changed", "p.json"]
+    ["stages", "vars", "t", "cmd", "deps", "outs", "params", "wdir", "foreach", "do", "matrix", "frozen", "metrics",
+     "plots", "a", "path", "md5", "files", "desc", "always_changed", "p.json"]
 )  # fmt: skip
 leaves = st.one_of(words, st.integers(-2, 3), st.booleans(), st.none(), st.floats(allow_nan=True))
 documents = st.recursive(
