@@ -100,7 +100,8 @@ def _overlap(question: Question, bench: Bench) -> Overlap:
     model, evaluate = question.model, question.evaluate
     named = model.train.data or tuple(item.data for item in model.validate if "://" not in item.data)
     holdout = model.at(evaluate.holdout)
-    found = [path for name in named for path in sorted(model.directory.glob(name)) if path != holdout]
+    paths = [path for name in named for path in sorted(model.directory.glob(name))]
+    found = [path for path in dict.fromkeys(paths) if path.is_file() and path.resolve() != holdout.resolve()]
     return bench.holdouts.overlap(holdout, found, group=evaluate.group)
 
 
