@@ -6,7 +6,8 @@ import csv
 import gzip
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,24 +76,37 @@ class FileSource:
 
     def frame(self) -> pandas.DataFrame:
         """All rows as pandas."""
+        self._begun.result()  # it reads the table; two readers would read it twice
         frame: pandas.DataFrame = self.table.to_pandas()
         return frame
 
+    def begin(self) -> None:
+        """Start reading and profiling beside whatever is done meanwhile: Great Expectations takes seconds to import,
+        and Arrow works without the interpreter's lock."""
+        self._begun  # noqa: B018 - a cached property that starts the thread
+
+    @cached_property
+    def _begun(self) -> Future[tuple[str, tuple[ColumnProfile, ...]]]:
+        pool = ThreadPoolExecutor(1)
+        try:
+            return pool.submit(self._summarise)
+        finally:
+            pool.shutdown(wait=False)
+
+    def _summarise(self) -> tuple[str, tuple[ColumnProfile, ...]]:
+        table = self.table
+        columns = tuple(_column(name, table.column(i)) for i, name in enumerate(table.column_names))
+        digests = [digest_file(path) for path in self.paths]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(), columns
+
     def profile(self, *, redact: Sequence[str]) -> DataProfile:
         """Rows, and each column's type, null share, distinct values and range, over all rows."""
-        digests = "".join(digest_file(path) for path in self.paths)
-        return DataProfile(
-            data=self.label,
-            rows=self.table.num_rows,
-            digest=digests if len(self.paths) == 1 else hashlib.sha256(digests.encode()).hexdigest(),
-            columns=tuple(
-                _column(name, self.table.column(index), hide=name in redact)
-                for index, name in enumerate(self.table.column_names)
-            ),
-        )
+        digest, columns = self._begun.result()
+        shown = tuple(replace(column, low="", high="") if column.name in redact else column for column in columns)
+        return DataProfile(data=self.label, rows=self.table.num_rows, digest=digest, columns=shown)
 
 
-def _column(name: str, values: pyarrow.ChunkedArray, *, hide: bool) -> ColumnProfile:
+def _column(name: str, values: pyarrow.ChunkedArray) -> ColumnProfile:
     import pyarrow
     from pyarrow import compute
 
@@ -104,14 +118,13 @@ def _column(name: str, values: pyarrow.ChunkedArray, *, hide: bool) -> ColumnPro
         ends = compute.min_max(values).as_py()
     except pyarrow.ArrowException:
         distinct, ends = None, {"min": None, "max": None}
-    low, high = ("", "") if hide else (_text(ends["min"]), _text(ends["max"]))
     return ColumnProfile(
         name=name,
         dtype=str(values.type),
         null_share=nulls / len(values) if len(values) else 0.0,
         distinct=distinct,
-        low=low,
-        high=high,
+        low=_text(ends["min"]),
+        high=_text(ends["max"]),
     )
 
 

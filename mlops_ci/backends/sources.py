@@ -29,4 +29,6 @@ def open_source(data: str, *, directory: Path, table: str = "", query: str = "")
             f"there is no data at '{data}'",
             hint="is it an output of the pipeline, or tracked by DVC? then 'dvc pull' or 'dvc repro' brings it",
         )
-    return FileSource(label=data, paths=paths)
+    source = FileSource(label=data, paths=paths)
+    source.begin()
+    return source
