@@ -17,11 +17,12 @@ def read_predictions(path: Path, holdout: HoldoutRows, *, task: str) -> Predicte
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
-        classes = json.loads((table.schema.metadata or {}).get(b"mlops_ci.classes", b"[]"))
-        rows, hashes = table.column("row").to_numpy(), table.column("hash").to_numpy()
-        prediction = table.column("prediction")
-        columns = {str(name): table.column(f"p{place}").to_numpy() for place, name in enumerate(classes)}
+        file = parquet.ParquetFile(path)
+        classes = json.loads((file.schema_arrow.metadata or {}).get(b"mlops_ci.classes", b"[]"))
+        rows, hashes = (file.read(columns=[name]).column(name).to_numpy() for name in ("row", "hash"))
+        prediction = file.read(columns=["prediction"]).column("prediction")
+        places = {str(name): f"p{place}" for place, name in enumerate(classes)}
+        columns = {name: file.read(columns=[place]).column(place).to_numpy() for name, place in places.items()}
     except (OSError, ValueError, KeyError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise StageFailed(f"the predictions are not readable: {reason}") from None

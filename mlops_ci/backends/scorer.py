@@ -88,9 +88,15 @@ def _failed(kind: str, reason: str, done: process.Completed, log: Path) -> Stage
     last = ["its last lines:", *(f"| {line}" for line in done.tail)] if done.tail else []
     return StageFailed(
         f"{message}: {reason}",
-        hint="\n".join([*cure, *last, f"the whole log: {log}"]),
+        hint="\n".join([*cure, *last, f"the whole log: {_place(log)}"]),
         docs="evaluation.md#when-scoring-fails",
     )
+
+
+def _place(log: Path) -> str:
+    """A log's place from the folder that holds `.mlops`, which is the same on every machine."""
+    parts = log.parts
+    return "/".join(parts[parts.index(".mlops") :]) if ".mlops" in parts else str(log)
 
 
 def _ending(done: process.Completed) -> str:

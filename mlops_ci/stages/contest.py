@@ -15,6 +15,8 @@ from mlops_ci.ports import Coded, HoldoutRows, Interpreter, PredictedRows, Regis
 from mlops_ci.records import Candidate, Version
 from mlops_ci.stages.scoring import Bench, Scored, Subject, environment_of, predictions_of
 
+MOST_CLASSES = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Opponent:
@@ -49,6 +51,8 @@ def unusable(holdout: HoldoutRows, task: str) -> str:
         return f"the label is missing in {int(missing.sum()):,} of {holdout.rows:,} rows"
     if task == "classification" and len(holdout.label.names) == 1:
         return f"the label holds one class only ('{holdout.label.names[0]}')"
+    if task == "classification" and len(holdout.label.names) > MOST_CLASSES:
+        return f"the label has {len(holdout.label.names):,} classes; if it is a number, set 'task: regression'"
     if task == "regression" and holdout.label.min() == holdout.label.max():
         return f"the label is constant ({holdout.label[0]:g})"
     return ""

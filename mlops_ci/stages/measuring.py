@@ -78,6 +78,7 @@ class _Comparison:
         self.contest = contest
         self.replicates = replicates
         self.specs = {spec.name: spec for spec in evaluate.metrics}
+        self.known: dict[tuple[object, ...], MetricResult] = {}
 
     def table(self) -> tuple[dict[str, MetricResult], dict[str, str]]:
         """Every metric against the main champion, and why one has no value.
@@ -111,20 +112,25 @@ class _Comparison:
             return self._compared(spec, Opponent(environment=opponent.environment), confidence, margin)
 
     def _compared(self, spec: MetricSpec, opponent: Opponent, confidence: float, margin: float) -> MetricResult:
-        if spec.function:
-            result = self._own(spec, opponent, confidence, margin)
-        else:
-            result = assess(
-                spec.name,
-                self.contest.problem,
-                self.contest.candidate,
-                opponent.scores,
-                confidence=confidence,
-                margin=margin,
-                options=spec.options,
-                seed=self.evaluate.seed,
-            )
-        return _same(result) if opponent.identical else result
+        """Computed once, however many gates ask: on millions of rows a metric takes seconds."""
+        asked = (spec.name, opponent.environment, opponent.scored is None, confidence, margin)
+        if asked not in self.known:
+            compute = self._own if spec.function else self._assessed
+            result = compute(spec, opponent, confidence, margin)
+            self.known[asked] = _same(result) if opponent.identical else result
+        return self.known[asked]
+
+    def _assessed(self, spec: MetricSpec, opponent: Opponent, confidence: float, margin: float) -> MetricResult:
+        return assess(
+            spec.name,
+            self.contest.problem,
+            self.contest.candidate,
+            opponent.scores,
+            confidence=confidence,
+            margin=margin,
+            options=spec.options,
+            seed=self.evaluate.seed,
+        )
 
     def _own(self, spec: MetricSpec, opponent: Opponent, confidence: float, margin: float) -> MetricResult:
         roles = self.replicates[spec.name]
@@ -240,11 +246,12 @@ def _flips(contest: Contest, cuts: Sequence[Cut]) -> dict[str, Flips]:
     found: dict[str, Flips] = {}
     if champion is None:
         return found
+    whole = replace(contest.problem, groups=None)  # a count needs no clusters
     for cut in cuts:
         parts: list[tuple[str, Codes]] = list(zip(cut.values, rows_by_code(cut.codes, len(cut.values)), strict=True))
         for value, rows in sorted(parts, key=lambda part: -len(part[1]))[:MOST_FLIPS]:
             name = f"{cut.by} = {value}"
             if len(rows) and name not in found:
-                problem = contest.problem.part(rows)
+                problem = whole.part(rows)
                 found[name] = count_flips(problem, contest.candidate.part(rows), champion.part(rows))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,7 @@ def model_directory(model: Model, run_id: str, digest: str, bench: Bench, scratc
     own = model.at(model.train.model)
     if _is(own, digest):
         return own
+    shutil.rmtree(scratch / "fetched", ignore_errors=True)  # files of another model would change the digest
     fetched = bench.tracker.fetch(run_id, "model", scratch / "fetched")
     if fetched is None or not _is(fetched, digest):
         found = "holds no model" if fetched is None else "holds another model than the one it was registered with"
@@ -159,6 +161,7 @@ def _is(directory: Path, digest: str) -> bool:
 
 def environment_of(run_id: str, bench: Bench, scratch: Path, say: Say) -> Interpreter:
     """The Python environment a run was trained in, rebuilt from what the run kept. Raises BackendError."""
+    shutil.rmtree(scratch / "environment", ignore_errors=True)
     folder = bench.tracker.fetch(run_id, "environment", scratch)
     if folder is None:
         raise BackendError(f"run {run_id} kept no environment, so its model can't be scored again")

@@ -216,6 +216,12 @@ def test_a_champion_that_cannot_be_scored_is_red(lab: Lab, changes: dict[str, An
         (rows(3).head(0), "classification", "label", "the holdout has no rows"),
         (rows(3).assign(label=1), "classification", "label", "the label holds one class only ('1')"),
         (rows(3).assign(label=[np.nan, *([0, 1] * 749), 1]), "classification", "label", "missing in 1 of 1,500 rows"),
+        (
+            rows(3),
+            "classification",
+            "minutes",
+            "the label has 1,500 classes; if it is a number, set 'task: regression'",
+        ),
         (rows(3).assign(minutes=2.5), "regression", "minutes", "the label is constant (2.5)"),
         (rows(3).assign(minutes=[np.nan, *range(1499)]), "regression", "minutes", "missing in 1 of 1,500 rows"),
     ],
