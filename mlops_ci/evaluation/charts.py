@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mlops_ci.evaluation.influence import tie_ends
 from mlops_ci.evaluation.problem import Floats, Problem, Scores
 from mlops_ci.records.evaluation import Chart, Curve
 
@@ -83,15 +82,14 @@ def _regression(problem: Problem, models: list[tuple[str, Scores]]) -> Iterator[
 
 def _counts(problem: Problem, scores: Scores) -> tuple[Any, Any]:
     """(rows, positives) with at least each distinct score."""
-    assert scores.probability is not None
-    ends = tie_ends(scores.probability[scores.order])
-    return ends, np.cumsum(problem.truth[scores.order])[ends - 1]
+    ranks = scores.ranks(problem)
+    return ranks.ends, ranks.above
 
 
 def _calibration(name: str, problem: Problem, scores: Scores) -> Curve:
     """Ten bins of equally many rows."""
     assert scores.probability is not None
-    order = scores.order[::-1]
+    order = scores.ranks(problem).order[::-1]
     parts = [part for part in np.array_split(order, 10) if len(part)]
     x = [float(scores.probability[part].mean()) for part in parts]
     y = [float(problem.truth[part].mean()) for part in parts]

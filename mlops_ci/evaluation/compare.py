@@ -13,6 +13,7 @@ from scipy.stats import t as student
 from mlops_ci.evaluation.bootstrap import SMALL, bca
 from mlops_ci.evaluation.metrics import METRICS, compute
 from mlops_ci.evaluation.problem import Floats, Problem, Scores
+from mlops_ci.evaluation.side_by_side import side_by_side
 from mlops_ci.evaluation.verdict import rows_needed, verdict
 from mlops_ci.records.evaluation import Interval, MetricResult
 
@@ -84,7 +85,8 @@ def assess(
     Raises Undefined where the metric has no value. Deterministic: `seed` drives the bootstrap on small data.
     """
     metric = METRICS[name]
-    value, values = compute(name, problem, candidate, options)
+    models = [candidate] if champion is None else [candidate, champion]
+    (value, values), *rest = side_by_side(lambda m: compute(name, problem, m, options), models, rows=problem.rows)
     own = _own_interval(metric.kind, metric.bounded, value, values, problem, confidence)
     if champion is None:
         return MetricResult(
@@ -94,7 +96,7 @@ def assess(
             confidence=confidence,
             method=_method(name, problem, small=False),
         )
-    other, others = compute(name, problem, champion, options)
+    other, others = rest[0]
     small = metric.kind == "smooth" and name != "roc_auc" and problem.groups is None and problem.rows < SMALL
     difference, error, p_value = _difference(metric.kind, value - other, values - others, problem, confidence)
     if small:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from mlops_ci.evaluation.problem import Codes, Floats, Problem, Scores, Undefined
+from mlops_ci.evaluation.problem import Floats, Problem, Scores, Undefined
+from mlops_ci.evaluation.ranks import Ranks
 
 Influence = tuple[float, Floats]
 TINY = float(np.finfo(np.float64).eps)
@@ -35,43 +36,31 @@ def probability_of(scores: Scores) -> Floats:
     return scores.probability
 
 
-def tie_ends(ranked: Floats) -> Codes:
-    """For values in descending order: the position after the last of each run of equal values."""
-    return np.append(np.flatnonzero(ranked[1:] != ranked[:-1]) + 1, len(ranked))
-
-
-def roc_auc(truth: Any, probability: Floats, order: Codes) -> Influence:
+def roc_auc(ranks: Ranks) -> Influence:
     """Area under the ROC curve, ties counted half (Mann–Whitney); influence = DeLong's structural components.
 
     DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44:837; computed by ranks as Sun & Xu (2014), IEEE SPL 21:1389.
     """
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
+    positives, rows = ranks.positives, ranks.rows
+    negatives = rows - positives
     if positives == 0 or negatives == 0:
         raise Undefined("only one class is in these rows")
-    ends = tie_ends(probability[order])
-    above = np.cumsum(truth[order], dtype=np.float64)[ends - 1]  # positives with at least this score
-    starts = np.concatenate(([0.0], above[:-1]))
-    sizes = np.diff(ends, prepend=0)
-    negatives_above = ends - above
-    negatives_starts = np.concatenate(([0.0], negatives_above[:-1]))
-    for_positive = 1.0 - (negatives_starts + negatives_above) / (2.0 * negatives)
-    for_negative = (starts + above) / (2.0 * positives)
-    value = float(np.dot(for_positive, above - starts) / positives)
-    at_positive = (for_positive - value) * (len(truth) / positives * _unbiased(positives))
-    at_negative = (for_negative - value) * (len(truth) / negatives * _unbiased(negatives))
-    return value, _by_row(truth, order, sizes, at_positive, at_negative)
+    starts = np.concatenate((np.zeros(1, dtype=np.int32), ranks.above[:-1]))
+    inside = ranks.above - starts
+    at_negative = (starts + ranks.above) / (2.0 * positives)
+    # Negatives with a higher score, and half of those with the same: rows above, less the positives among them.
+    at_positive = ranks.starts() + ranks.ends - 2.0 * positives * at_negative
+    at_positive *= -1.0 / (2.0 * negatives)
+    at_positive += 1.0
+    value = float(np.dot(at_positive, inside) / positives)
+    at_positive -= value
+    at_positive *= rows / positives * _unbiased(positives)
+    at_negative -= value
+    at_negative *= rows / negatives * _unbiased(negatives)
+    return value, ranks.by_row(at_positive, at_negative)
 
 
-def _by_row(truth: Any, order: Codes, sizes: Any, at_positive: Floats, at_negative: Floats) -> Floats:
-    """Values by tie group and class, laid out by row."""
-    ranked = np.where(truth[order], np.repeat(at_positive, sizes), np.repeat(at_negative, sizes))
-    influence = np.empty(len(truth))
-    influence[order] = ranked
-    return influence
-
-
-def average_precision(truth: Any, probability: Floats, order: Codes) -> Influence:
+def average_precision(ranks: Ranks) -> Influence:
     """Average precision, the step-wise area under the precision–recall curve.
 
     With P(t) the precision at threshold t, π the share of positives, T the value, b(t) the share scored ≥ t and
@@ -79,20 +68,18 @@ def average_precision(truth: Any, probability: Floats, order: Codes) -> Influenc
     [ y (P(s) + A(s) − T) − B(s) ] / π, A(s) = E[Y 1{S≤s}/b(S)], B(s) = E[Y a(S)/b(S)² 1{S≤s}]
     (delta method on T = E[Y P(S)]/π; cf. Boyd, Eng & Page 2013, ECML, for the estimator).
     """
-    rows, positives = len(truth), int(truth.sum())
-    if positives == 0:
+    if ranks.positives == 0:
         raise Undefined("no row is of the positive class")
-    ends = tie_ends(probability[order])
-    above = np.cumsum(truth[order], dtype=np.float64)[ends - 1]
-    inside = np.diff(above, prepend=0.0)
-    precision = above / ends
-    value = float(np.dot(inside, precision) / positives)
-    below_a = np.cumsum((inside / ends)[::-1])[::-1]  # over groups with scores ≤ s
-    below_b = np.cumsum((inside * above / np.square(ends, dtype=np.float64))[::-1])[::-1]
-    share = positives / rows
-    at_positive = (precision + below_a - value - below_b) / share
-    at_negative = -below_b / share
-    return value, _by_row(truth, order, np.diff(ends, prepend=0), at_positive, at_negative)
+    inside = np.diff(ranks.above, prepend=0)
+    precision = ranks.above / ranks.ends
+    value = float(np.dot(inside, precision) / ranks.positives)
+    steps = inside / ranks.ends
+    at_negative = np.cumsum((steps * precision)[::-1])[::-1]  # B, over groups with scores ≤ s
+    at_positive = np.cumsum(steps[::-1])[::-1] + precision - at_negative
+    at_positive -= value
+    share = ranks.positives / ranks.rows
+    at_positive /= share
+    return value, ranks.by_row(at_positive, at_negative / -share)
 
 
 def log_losses(problem: Problem, scores: Scores) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from mlops_ci.evaluation import influence
 from mlops_ci.evaluation.influence import Influence
 from mlops_ci.evaluation.problem import Problem, Scores, Undefined
+from mlops_ci.evaluation.ranks import Ranks, rank
 
 Compute = Callable[[Problem, Scores, Mapping[str, Any]], Influence]
 
@@ -27,17 +28,16 @@ class Metric:
     bounded: bool = False
 
 
-def _ranked(function: Callable[[Any, Any, Any], Influence]) -> Compute:
+def _ranked(function: Callable[[Ranks], Influence]) -> Compute:
     """A ranking metric; with more than two classes the mean of one class against the rest (macro, OvR)."""
 
     def compute(problem: Problem, scores: Scores, options: Mapping[str, Any]) -> Influence:
         probability = influence.probability_of(scores)
         if probability.ndim == 1:
-            return function(problem.truth, probability, scores.order)
+            return function(scores.ranks(problem))
         found = []
         for code in range(len(problem.classes)):
-            column = probability[:, code]
-            found.append(function(problem.y == code, column, np.argsort(column)[::-1]))
+            found.append(function(rank(problem.y == code, probability[:, code])))
         return float(np.mean([value for value, _ in found])), np.mean([values for _, values in found], axis=0)
 
     return compute

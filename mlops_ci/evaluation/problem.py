@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mlops_ci.evaluation.ranks import Ranks, rank
+
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.integer[Any]]
 
@@ -54,15 +56,15 @@ class Scores:
 
     prediction: npt.NDArray[Any]
     probability: npt.NDArray[Any] | None = None
-    _orders: dict[str, Codes] = field(default_factory=dict, compare=False)
+    _ranks: dict[int, tuple[Problem, Ranks]] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
-    def order(self) -> Codes:
-        """Rows from the highest probability of the positive class to the lowest; sorted once however many ask."""
-        if "all" not in self._orders:
+    def ranks(self, problem: Problem) -> Ranks:
+        """The rows by the probability of the positive class of a binary problem; sorted once however many ask."""
+        if id(problem) not in self._ranks:
             assert self.probability is not None
-            self._orders["all"] = np.argsort(self.probability)[::-1]
-        return self._orders["all"]
+            # The problem is kept beside: while it lives nobody else has its id.
+            self._ranks[id(problem)] = (problem, rank(problem.truth, self.probability))
+        return self._ranks[id(problem)][1]
 
     def part(self, rows: npt.NDArray[Any]) -> Scores:
         """What was said about some rows."""

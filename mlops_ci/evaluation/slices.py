@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from scipy.stats import t as student
 from mlops_ci.evaluation.compare import interval, standard_error
 from mlops_ci.evaluation.metrics import METRICS, compute
 from mlops_ci.evaluation.problem import Codes, Floats, Problem, Scores, Undefined
+from mlops_ci.evaluation.side_by_side import side_by_side
 from mlops_ci.records.evaluation import SliceResult
 
 MISSING = "(missing)"
@@ -110,10 +111,13 @@ def _cut(
     cut: Cut,
     confidence: float,
     options: Mapping[str, Any],
-) -> Iterator[SliceResult]:
-    for value, rows in zip(cut.values, rows_by_code(cut.codes, len(cut.values)), strict=True):
-        if len(rows):
-            yield _slice(problem, candidate, champion, cut, value, rows, confidence, options)
+) -> list[SliceResult]:
+    parts = zip(cut.values, rows_by_code(cut.codes, len(cut.values)), strict=True)
+    return side_by_side(
+        lambda part: _slice(problem, candidate, champion, cut, part[0], part[1], confidence, options),
+        [(value, rows) for value, rows in parts if len(rows)],
+        rows=problem.rows,
+    )
 
 
 def _slice(
