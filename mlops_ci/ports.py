@@ -139,17 +139,23 @@ class Pipeline(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoringJob:
+class Asked:
+    """What predictions are about. `positive` is one of two classes, '' otherwise."""
+
+    task: str
+    label: str
+    group: str = ""
+    positive: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringJob(Asked):
     """What the scorer is asked: read `data`, predict all rows, write `predictions` (Parquet). `classes` are the
-    label's, in order, () for a regression; `positive` is one of two, '' otherwise."""
+    label's, in order, () for a regression."""
 
     model_directory: Path
     data: Path
-    label: str
-    group: str
-    task: str
     classes: tuple[str, ...]
-    positive: str
     predictions: Path
 
 
@@ -247,8 +253,9 @@ class Holdouts(Protocol):
     def overlap(self, data: Path, training: Sequence[Path], *, group: str) -> Overlap:
         """Compare rows by the columns of the holdout, the group's apart."""
 
-    def predictions(self, path: Path, holdout: HoldoutRows, *, task: str) -> PredictedRows:
-        """Stored predictions of exactly these rows in this order. Raises StageFailed for any others."""
+    def predictions(self, path: Path, holdout: HoldoutRows, *, asked: Asked) -> PredictedRows:
+        """Stored predictions of exactly these rows in this order, that answer exactly this. Raises StageFailed for
+        any others."""
 
 
 class Validator(Protocol):

@@ -12,7 +12,7 @@ from mlops_ci.backends import row_hash
 from mlops_ci.backends.predictions import read_predictions
 from mlops_ci.digests.directory import digest_file
 from mlops_ci.errors import ConfigError, DataError, MissingExtra
-from mlops_ci.ports import Coded, HoldoutColumns, HoldoutRows, Overlap, PredictedRows
+from mlops_ci.ports import Asked, Coded, HoldoutColumns, HoldoutRows, Overlap, PredictedRows
 
 SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
 MISSING = "(missing)"
@@ -79,9 +79,9 @@ class FileHoldouts:
             skipped=tuple(skipped),
         )
 
-    def predictions(self, path: Path, holdout: HoldoutRows, *, task: str) -> PredictedRows:
+    def predictions(self, path: Path, holdout: HoldoutRows, *, asked: Asked) -> PredictedRows:
         """Read, and refuse what is not about these rows in this order."""
-        return read_predictions(path, holdout, task=task)
+        return read_predictions(path, holdout, asked=asked)
 
 
 def _names(path: Path, what: str) -> list[str]:

@@ -8,17 +8,19 @@ from typing import Any
 
 from mlops_ci.backends import row_hash
 from mlops_ci.errors import StageFailed
-from mlops_ci.ports import Coded, HoldoutRows, PredictedRows
+from mlops_ci.ports import Asked, Coded, HoldoutRows, PredictedRows
 
 
-def read_predictions(path: Path, holdout: HoldoutRows, *, task: str) -> PredictedRows:
-    """The answers in the holdout's order. Raises StageFailed where they are about other rows, or are no numbers."""
+def read_predictions(path: Path, holdout: HoldoutRows, *, asked: Asked) -> PredictedRows:
+    """The answers in the holdout's order. Raises StageFailed where they are about other rows, answer something else
+    than what is asked, or are no numbers."""
     import numpy as np
     from pyarrow import parquet
 
     try:
         file = parquet.ParquetFile(path)
-        classes = json.loads((file.schema_arrow.metadata or {}).get(b"mlops_ci.classes", b"[]"))
+        notes = file.schema_arrow.metadata or {}
+        classes, answered = (json.loads(notes.get(f"mlops_ci.{name}".encode(), b"[]")) for name in ("classes", "asked"))
         rows, hashes = (file.read(columns=[name]).column(name).to_numpy() for name in ("row", "hash"))
         prediction = file.read(columns=["prediction"]).column("prediction")
         places = {str(name): f"p{place}" for place, name in enumerate(classes)}
@@ -32,7 +34,9 @@ def read_predictions(path: Path, holdout: HoldoutRows, *, task: str) -> Predicte
         raise StageFailed("the predictions are not numbered like the holdout's rows")
     if wrong := int((hashes != holdout.hashes).sum()):
         raise StageFailed(f"the predictions belong to other rows: {wrong:,} of {holdout.rows:,} do not match")
-    if task == "regression":
+    if answered != [asked.task, asked.label, asked.group, asked.positive]:
+        raise StageFailed(f"the predictions answer another question: {', '.join(filter(None, answered)) or 'unknown'}")
+    if asked.task == "regression":
         return PredictedRows(prediction=_finite([_floats(prediction)], holdout.rows)[0], probability=None)
     codes, names = row_hash.spelled(prediction)
     if missing := int((codes < 0).sum()):

@@ -84,7 +84,10 @@ def score(job: Any) -> Any:
         pieces.append(beside("model_answers").checked(model.predict(frame), len(frame)))
     ended = time.monotonic()
     prediction, classes, probabilities = model.interpret(pieces, job)
-    write(job["predictions"], numpy.concatenate(hashes), prediction, classes, probabilities)
+    columns = {"row": numpy.arange(len(prediction)), "hash": numpy.concatenate(hashes), "prediction": prediction}
+    columns.update({f"p{place}": probabilities[:, place] for place in range(len(classes))})
+    asked = [job[key] for key in ("task", "label", "group", "positive")]
+    write(job["predictions"], columns, {"mlops_ci.classes": json.dumps(classes), "mlops_ci.asked": json.dumps(asked)})
     return {
         "rows": len(prediction),
         "classes": classes,
@@ -103,15 +106,12 @@ def as_frame(table: Any) -> Any:
     return (frame.reset_index() if any(name is not None for name in frame.index.names) else frame)[table.column_names]
 
 
-def write(path: str, hashes: Any, prediction: Any, classes: list[str], probabilities: Any) -> None:
-    """Parquet with the classes in its metadata, written beside and renamed."""
-    import numpy
+def write(path: str, columns: Any, notes: Any) -> None:
+    """Parquet with notes in its metadata, written beside and renamed."""
     import pyarrow
     from pyarrow import parquet
 
-    columns = {"row": numpy.arange(len(prediction)), "hash": hashes, "prediction": prediction}
-    columns.update({f"p{place}": probabilities[:, place] for place in range(len(classes))})
-    table = pyarrow.table(columns).replace_schema_metadata({b"mlops_ci.classes": json.dumps(classes).encode()})
+    table = pyarrow.table(columns).replace_schema_metadata(notes)
     parquet.write_table(table, path + ".new", compression="zstd")
     os.replace(path + ".new", path)
 

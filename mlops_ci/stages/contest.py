@@ -11,7 +11,7 @@ import numpy as np
 from mlops_ci.config.types import Evaluate, Model
 from mlops_ci.errors import ConfigError, MlopsError
 from mlops_ci.evaluation.problem import Problem, Scores
-from mlops_ci.ports import Coded, HoldoutRows, Interpreter, PredictedRows, Registry, Say
+from mlops_ci.ports import Asked, Coded, HoldoutRows, Interpreter, PredictedRows, Registry, Say
 from mlops_ci.records import Candidate, Version
 from mlops_ci.stages.scoring import Bench, Scored, Subject, environment_of, predictions_of
 
@@ -82,10 +82,11 @@ def hold(
     assert model.evaluate is not None
     known = in_order(holdout.label.names) if model.task == "classification" else ()
     positive = positive_of(model.evaluate, known) if len(known) == 2 else ""
+    asked = Asked(task=model.task, label=model.evaluate.label, group=model.evaluate.group, positive=positive)
 
     def scored(role: str, run_id: str, digest: str, find: Callable[[], Interpreter]) -> Scored:
         subject = Subject(role=role, run_id=run_id, model_digest=digest, interpreter=find)
-        return predictions_of(model, subject, holdout=holdout, classes=known, positive=positive, bench=bench, say=say)
+        return predictions_of(model, subject, holdout=holdout, asked=asked, classes=known, bench=bench, say=say)
 
     own = scored("candidate", candidate.run_id, candidate.model_digest, interpreter)
     found: dict[str, Opponent] = {}

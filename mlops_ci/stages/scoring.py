@@ -14,6 +14,7 @@ from mlops_ci.errors import BackendError, StageFailed, StaleError
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.ports import (
+    Asked,
     Environments,
     HoldoutRows,
     Holdouts,
@@ -71,25 +72,25 @@ def predictions_of(
     subject: Subject,
     *,
     holdout: HoldoutRows,
+    asked: Asked,
     classes: tuple[str, ...],
-    positive: str,
     bench: Bench,
     say: Say,
 ) -> Scored:
     """The predictions of a run's model.
 
-    Stored ones are believed only if they are about exactly these rows. Raises StageFailed where the model can't be
-    scored, StaleError where its stored bytes are not its digest's.
+    Stored ones are believed only if they are about exactly these rows and this question. Raises StageFailed where
+    the model can't be scored, StaleError where its stored bytes are not its digest's.
     """
     scratch = bench.workspace.scratch(model.name, subject.role)
     stored = bench.tracker.fetch(subject.run_id, artifact(holdout), scratch / "stored")
     if stored is not None:
         try:
-            rows = bench.holdouts.predictions(stored, holdout, task=model.task)
+            rows = bench.holdouts.predictions(stored, holdout, asked=asked)
             return Scored(rows=rows, path=stored, source="stored")
         except StageFailed as error:
             say(f"the stored predictions of the {subject.role} are not used: {error}")
-    return _score(model, subject, holdout=holdout, classes=classes, positive=positive, bench=bench, say=say)
+    return _score(model, subject, holdout=holdout, asked=asked, classes=classes, bench=bench, say=say)
 
 
 def _score(
@@ -97,8 +98,8 @@ def _score(
     subject: Subject,
     *,
     holdout: HoldoutRows,
+    asked: Asked,
     classes: tuple[str, ...],
-    positive: str,
     bench: Bench,
     say: Say,
 ) -> Scored:
@@ -109,14 +110,15 @@ def _score(
     job = ScoringJob(
         model_directory=directory.resolve(),
         data=model.at(model.evaluate.holdout).resolve(),
-        label=model.evaluate.label,
-        group=model.evaluate.group,
-        task=model.task,
+        task=asked.task,
+        label=asked.label,
+        group=asked.group,
+        positive=asked.positive,
         classes=classes,
-        positive=positive,
         predictions=scratch / f"{holdout.digest}.parquet",
     )
     interpreter = subject.interpreter()
+    shutil.rmtree(scratch / "empty", ignore_errors=True)
     say(f"scoring the {subject.role} on {holdout.rows:,} rows")
     summary = bench.scorer.score(
         job,
@@ -126,7 +128,7 @@ def _score(
         timeout=model.evaluate.timeout,
     )
     return Scored(
-        rows=bench.holdouts.predictions(job.predictions, holdout, task=model.task),
+        rows=bench.holdouts.predictions(job.predictions, holdout, asked=asked),
         path=job.predictions,
         source="scored",
         seconds=summary["predict_seconds"],

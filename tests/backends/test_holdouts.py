@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pyarrow import parquet
 
 from mlops_ci.backends.holdouts import FileHoldouts
 from mlops_ci.errors import ConfigError, DataError, StageFailed
-from mlops_ci.ports import HoldoutColumns, HoldoutRows
+from mlops_ci.ports import Asked, HoldoutColumns, HoldoutRows
 
 ROWS = 200
 
@@ -150,6 +151,10 @@ def test_training_data_that_lacks_a_column_is_not_compared(tmp_path: Path, holdo
     assert found.skipped
 
 
+ASKED = Asked(task="classification", label="label")
+NUMBER = Asked(task="regression", label="label")
+
+
 def read(path: Path) -> HoldoutRows:
     return FileHoldouts().read(path, HoldoutColumns(label="label"), task="classification")
 
@@ -164,14 +169,15 @@ def store(path: Path, holdout: HoldoutRows, classes: tuple[str, ...] = ("0", "1"
         "p0": np.full(rows, 0.25),
         "p1": np.full(rows, 0.75),
     }
-    table = pa.table({**ours, **columns}).replace_schema_metadata({"mlops_ci.classes": json.dumps(classes)})
-    parquet.write_table(table, path)
+    task = "classification" if classes else "regression"
+    notes = {"mlops_ci.classes": json.dumps(classes), "mlops_ci.asked": json.dumps([task, "label", "", ""])}
+    parquet.write_table(pa.table({**ours, **columns}).replace_schema_metadata(notes), path)
     return path
 
 
 def test_predictions_of_these_rows_are_read(tmp_path: Path, holdout: Path) -> None:
     rows = read(holdout)
-    found = FileHoldouts().predictions(store(tmp_path / "p.parquet", rows), rows, task="classification")
+    found = FileHoldouts().predictions(store(tmp_path / "p.parquet", rows), rows, asked=ASKED)
     assert found.probability is not None
     assert set(found.probability) == {"0", "1"}
     assert found.prediction.names == ("1",)
@@ -189,7 +195,7 @@ def test_misaligned_shuffled_and_foreign_predictions_are_refused(tmp_path: Path,
         ({"hash": read(other).hashes}, "belong to other rows: 200 of 200"),
     ]:
         with pytest.raises(StageFailed, match=words):
-            FileHoldouts().predictions(store(tmp_path / "p.parquet", rows, **columns), rows, task="classification")
+            FileHoldouts().predictions(store(tmp_path / "p.parquet", rows, **columns), rows, asked=ASKED)
 
 
 def test_predictions_that_are_none_are_refused(tmp_path: Path, holdout: Path) -> None:
@@ -198,17 +204,26 @@ def test_predictions_that_are_none_are_refused(tmp_path: Path, holdout: Path) ->
     bad[[3, 8]] = [np.nan, np.inf]
     words = "NaN or infinity for 2 of 200 rows, first in row 3"
     with pytest.raises(StageFailed, match=words):
-        FileHoldouts().predictions(store(tmp_path / "p.parquet", rows, p1=bad), rows, task="classification")
+        FileHoldouts().predictions(store(tmp_path / "p.parquet", rows, p1=bad), rows, asked=ASKED)
     regression = store(tmp_path / "p.parquet", rows, classes=(), prediction=bad)
     with pytest.raises(StageFailed, match=words):
-        FileHoldouts().predictions(regression, rows, task="regression")
+        FileHoldouts().predictions(regression, rows, asked=NUMBER)
     none = store(tmp_path / "p.parquet", rows, prediction=pa.array([None] * rows.rows, pa.string()))
     with pytest.raises(StageFailed, match="gave no class for 200 of 200 rows"):
-        FileHoldouts().predictions(none, rows, task="classification")
+        FileHoldouts().predictions(none, rows, asked=ASKED)
     few = tmp_path / "few.parquet"
     parquet.write_table(parquet.read_table(regression).slice(1), few)
     with pytest.raises(StageFailed, match="there are 199 predictions for 200 holdout rows"):
-        FileHoldouts().predictions(few, rows, task="regression")
+        FileHoldouts().predictions(few, rows, asked=NUMBER)
     few.write_bytes(b"nonsense")
     with pytest.raises(StageFailed, match="the predictions are not readable"):
-        FileHoldouts().predictions(few, rows, task="regression")
+        FileHoldouts().predictions(few, rows, asked=NUMBER)
+
+
+@pytest.mark.parametrize(
+    "asked", [NUMBER, replace(ASKED, label="other"), replace(ASKED, group="customer"), replace(ASKED, positive="1")]
+)
+def test_answers_to_another_question_are_refused(tmp_path: Path, holdout: Path, asked: Asked) -> None:
+    rows = read(holdout)
+    with pytest.raises(StageFailed, match="answer another question: classification, label"):
+        FileHoldouts().predictions(store(tmp_path / "p.parquet", rows), rows, asked=asked)

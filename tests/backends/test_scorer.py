@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from mlops_ci.backends.holdouts import FileHoldouts
 from mlops_ci.backends.scorer import SubprocessScorer
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import StageFailed
-from mlops_ci.ports import HoldoutColumns, Interpreter, MeasuringJob, ScoringJob
+from mlops_ci.ports import Asked, HoldoutColumns, Interpreter, MeasuringJob, ScoringJob
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 ROWS = 120
 PYTHON = Interpreter(path=Path(sys.executable), digest="", version="", description="the tests' own")
+LATE = Asked(task="classification", label="late", positive="yes")
 CODE = """\
 import mlflow
 
@@ -115,7 +117,7 @@ def test_a_classifier_is_scored_as_it_would_score_itself(place: Path, tmp_path: 
     assert summary["row_milliseconds"] > 0
     assert {"mlflow", "pandas", "sklearn"} <= set(summary["libraries"])
     holdout = FileHoldouts().read(place / file, HoldoutColumns(label="late"), task="classification")
-    found = FileHoldouts().predictions(tmp_path / "p.parquet", holdout, task="classification")
+    found = FileHoldouts().predictions(tmp_path / "p.parquet", holdout, asked=LATE)
     model = mlflow.sklearn.load_model(str(place / "classifier"))
     features = data()[["a b", "ünï"]].astype("float64")
     assert found.probability is not None
@@ -128,7 +130,9 @@ def test_a_classifier_is_scored_as_it_would_score_itself(place: Path, tmp_path: 
 def test_a_regressor_is_scored(place: Path, tmp_path: Path, score: Score) -> None:
     score("regressor", label="minutes")
     holdout = FileHoldouts().read(place / "holdout.parquet", HoldoutColumns(label="minutes"), task="regression")
-    found = FileHoldouts().predictions(tmp_path / "p.parquet", holdout, task="regression")
+    found = FileHoldouts().predictions(
+        tmp_path / "p.parquet", holdout, asked=replace(LATE, task="regression", label="minutes", positive="")
+    )
     assert np.corrcoef(found.prediction, data()["minutes"])[0, 1] > 0.9
 
 
@@ -169,7 +173,7 @@ def test_nan_is_found_by_the_reader(place: Path, tmp_path: Path, score: Score) -
     score("nan")
     holdout = FileHoldouts().read(place / "holdout.parquet", HoldoutColumns(label="late"), task="classification")
     with pytest.raises(StageFailed, match="NaN or infinity for 120 of 120 rows"):
-        FileHoldouts().predictions(tmp_path / "p.parquet", holdout, task="classification")
+        FileHoldouts().predictions(tmp_path / "p.parquet", holdout, asked=LATE)
 
 
 def test_a_metric_that_fails_is_told_with_its_line(place: Path, tmp_path: Path) -> None:
