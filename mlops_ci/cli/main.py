@@ -89,7 +89,7 @@ def run(argv: Sequence[str]) -> int:
     settle(os.environ)
     debug = "--debug" in argv or os.environ.get("MLOPS_CI_DEBUG") == "1"
     try:
-        outcome = root.main(args=list(argv), prog_name="mlops-ci", standalone_mode=False)
+        outcome = root.main(args=list(argv), prog_name="mlops-ci", standalone_mode=False, auto_envvar_prefix="MLOPS_CI")
         return outcome if isinstance(outcome, int) else 0
     except click.ClickException as error:
         error.show()

@@ -1,0 +1,84 @@
+"""Nothing in the documentation is untrue that a machine can check."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+from mlops_ci.cli.main import COMMANDS
+from mlops_ci.config.load import load_bytes
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+def names(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text("utf-8")):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_yaml_snippets_are_valid(page: Path) -> None:
+    for language, text in FENCE.findall(page.read_text("utf-8")):
+        if language == "yaml" and text.lstrip().startswith("version:"):
+            assert load_bytes(text.encode(), path=page, root=page.parent, environ={}).models
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_commands_exist_with_their_options(page: Path) -> None:
+    for language, text in FENCE.findall(page.read_text("utf-8")):
+        if language == "console":
+            for line in text.splitlines():
+                words = shlex.split(line)
+                if words and words[0] == "mlops-ci" and words[1:2] != ["--version"]:
+                    command = import_module(f"mlops_ci.cli.{COMMANDS[words[1]][0]}").command
+                    known = {option for p in command.params if isinstance(p, click.Option) for option in p.opts}
+                    assert {word for word in words[2:] if word.startswith("-")} <= known, line
+
+
+def test_every_page_an_error_names_exists() -> None:
+    text = "".join(path.read_text("utf-8") for path in (ROOT / "mlops_ci").rglob("*.py"))
+    found = set(re.findall(r'(?:docs|page)\s*=\s*"([\w\-.]+\.md(?:#[\w\-]+)?)"', text))
+    assert len(found) > 10
+    for target in sorted(found):
+        page, _, anchor = target.partition("#")
+        assert (ROOT / "docs" / page).exists(), target
+        assert not anchor or anchor in anchors(ROOT / "docs" / page), target
+
+
+def test_generated_pages_are_current() -> None:
+    done = subprocess.run([sys.executable, ROOT / "script/docs.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_exit_codes_are_all_documented() -> None:
+    page = (ROOT / "docs/errors.md").read_text("utf-8")
+    for code in (0, 1, 2, 3, 10, 11, 130):
+        assert f"| {code} |" in page
