@@ -128,6 +128,8 @@ def column_hashes(column: Any) -> Any:
     from pyarrow import types
 
     column = _one_piece(column)
+    if str(column.type) in ("string_view", "binary_view"):
+        column = column.cast(pyarrow.binary())
     kind = column.type
     if types.is_dictionary(kind):
         return _by_code(column.indices, column_hashes(column.dictionary))

@@ -48,7 +48,8 @@ def unusable(holdout: HoldoutRows, task: str) -> str:
         return "the holdout has no rows"
     missing = np.asarray(holdout.label.codes < 0 if task == "classification" else ~np.isfinite(holdout.label))
     if missing.any():
-        return f"the label is missing in {int(missing.sum()):,} of {holdout.rows:,} rows"
+        what = "missing" if task == "classification" else "missing or infinite"
+        return f"the label is {what} in {int(missing.sum()):,} of {holdout.rows:,} rows"
     if task == "classification" and len(holdout.label.names) == 1:
         return f"the label holds one class only ('{holdout.label.names[0]}')"
     if task == "classification" and len(holdout.label.names) > MOST_CLASSES:

@@ -51,6 +51,7 @@ def file_hashes(path: Path, rows: int = 1000) -> list[int]:
         (pa.array([True, False]), pa.array([1, 0], pa.uint64())),
         (pa.array(["a", "b"]), pa.array(["a", "b"]).dictionary_encode()),
         (pa.array(["a", "b"]), pa.array(["a", "b"], pa.large_string())),
+        (pa.array(["a", None]), pa.array(["a", None], pa.string_view())),
         (pa.array(["ü", ""]), pa.array(["ü".encode(), b""])),
         (pa.array([Decimal("1.50"), None]), pa.array([1.5, float("nan")])),
         (pa.array([None, None], pa.string()), pa.nulls(2)),

@@ -223,7 +223,12 @@ def test_a_champion_that_cannot_be_scored_is_red(lab: Lab, changes: dict[str, An
             "the label has 1,500 classes; if it is a number, set 'task: regression'",
         ),
         (rows(3).assign(minutes=2.5), "regression", "minutes", "the label is constant (2.5)"),
-        (rows(3).assign(minutes=[np.nan, *range(1499)]), "regression", "minutes", "missing in 1 of 1,500 rows"),
+        (
+            rows(3).assign(minutes=[np.nan, *range(1499)]),
+            "regression",
+            "minutes",
+            "missing or infinite in 1 of 1,500 rows",
+        ),
     ],
 )
 def test_a_holdout_that_nothing_can_be_judged_on(
