@@ -1,156 +1,118 @@
-"""What the schema cannot say: names that must name something, and values that must fit each other."""
+"""What the schema cannot say: paths that stay inside, models that keep apart, values that fit each other."""
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
-from mlops_ci.config.problems import Problem
-
-CLASSIFICATION = {
-    "roc_auc": "higher",
-    "average_precision": "higher",
-    "log_loss": "lower",
-    "brier": "lower",
-    "accuracy": "higher",
-    "balanced_accuracy": "higher",
-    "precision": "higher",
-    "recall": "higher",
-    "f1": "higher",
-    "ece": "lower",
-    "top_k_accuracy": "higher",
-}
-REGRESSION = {"rmse": "lower", "mae": "lower", "medae": "lower", "r2": "higher", "mape": "lower", "pinball": "lower"}
-KNOWN = {**CLASSIFICATION, **REGRESSION}
+from mlops_ci.config.judging import judging
+from mlops_ci.config.problems import Problem, shown
 
 
-def semantic(document: dict[str, Any]) -> list[Problem]:
-    """Problems of a document that fits the schema."""
-    problems = []
-    for name, model in document["models"].items():
-        problems += [*_paths(f"models.{name}", model), *_evaluation(f"models.{name}", model)]
-        problems += _overrides(f"models.{name}", model)
-    return [*problems, *_shared_outputs(document["models"])]
+def semantic(models: dict[str, Any]) -> list[Problem]:
+    """Problems of models that fit the schema."""
+    problems: list[Problem] = []
+    for name, model in models.items():
+        path = f"models.{name}"
+        problems += [*_paths(path, model), *_datasets(path, model), *judging(path, model)]
+        problems += [*_overrides(path, model), *_environments(path, model)]
+    return [*problems, *_shared_outputs(models)]
 
 
 def _paths(path: str, model: dict[str, Any]) -> Iterator[Problem]:
     """Paths stay inside the repository: an absolute one differs from machine to machine, `..` may leave it."""
+    yield from _inside(f"{path}.path", model.get("path", "."), ".")
+    for place, value in _named(model):
+        yield from _inside(f"{path}.{place}", value, model.get("path", "."))
+
+
+def _named(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(key, path) of every file that a model names; a Python of one's own may lie anywhere."""
     train, evaluate = model.get("train", {}), model.get("evaluate", {})
-    named = {f"{path}.path": model.get("path", ".")}
-    named |= {f"{path}.train.{key}": train[key] for key in ("pipeline", "model", "params", "metrics") if key in train}
-    named |= {f"{path}.train.data[{i}]": item for i, item in enumerate(train.get("data", []))}
-    named |= {f"{path}.evaluate.holdout": evaluate["holdout"]} if evaluate else {}
+    yield from ((f"train.{key}", train[key]) for key in ("pipeline", "model", "params", "metrics") if key in train)
+    yield from ((f"train.data[{index}]", item) for index, item in enumerate(train.get("data", [])))
+    if train.get("environment", "").endswith((".txt", ".toml", ".lock", ".in")):
+        yield "train.environment", train["environment"]
+    if evaluate:
+        yield "evaluate.holdout", evaluate["holdout"]
     for index, dataset in enumerate(model.get("validate", [])):
-        named[f"{path}.validate[{index}].suite"] = dataset["suite"]
+        yield f"validate[{index}].suite", dataset["suite"]
         if "://" not in dataset["data"]:
-            named[f"{path}.validate[{index}].data"] = dataset["data"]
-    for place, value in named.items():
-        if value.startswith(("/", "~")) or "\\" in value or value[1:2] == ":":
-            yield Problem(
-                path=place,
-                message=f"{place} must be a relative path with '/'",
-                hint="paths count from the model's 'path'",
-            )
-        elif posixpath.normpath(posixpath.join(model.get("path", "."), value)).startswith(".."):
-            yield Problem(
-                path=place,
-                message=f"{place} leads out of the repository",
-                hint="keep what decides a model in its repository",
-            )
+            yield f"validate[{index}].data", dataset["data"]
 
 
-def _evaluation(path: str, model: dict[str, Any]) -> Iterator[Problem]:
-    evaluate = model.get("evaluate")
-    if evaluate is None:
-        return
-    path += ".evaluate"
-    metrics = {m if isinstance(m, str) else m["name"]: m for m in evaluate.get("metrics", [])}
-    for index, entry in enumerate(evaluate.get("metrics", [])):
-        yield from _metric(f"{path}.metrics[{index}]", entry, model.get("task", "classification"))
-    if len(metrics) < len(evaluate.get("metrics", [])):
-        yield Problem(
-            path=f"{path}.metrics", message=f"{path}.metrics names one metric twice", hint="give each its own name"
-        )
-    for kind in ("gates", "slices"):
-        for index, item in enumerate(evaluate.get(kind, [])):
-            yield from _measured(f"{path}.{kind}[{index}]", item["metric"], list(metrics))
-    for index, gate in enumerate(evaluate.get("gates", [])):
-        yield from _gate(f"{path}.gates[{index}]", gate, list(model.get("environments", {})))
-    if evaluate["holdout"] in model.get("train", {}).get("data", []):
-        yield Problem(
-            path=f"{path}.holdout",
-            message=f"{path}.holdout is also training data",
-            hint="hold rows out: no model is judged on what it learned from",
-        )
+def _inside(place: str, value: str, folder: str) -> Iterator[Problem]:
+    if value.startswith(("/", "~")) or "\\" in value or value[1:2] == ":":
+        message = f"{place} must be a relative path with '/'"
+        yield Problem(path=place, message=message, hint="paths count from the model's 'path', which counts from here")
+    elif _full(folder, value).split("/")[0] == "..":
+        message = f"{place} leads out of the repository"
+        yield Problem(path=place, message=message, hint="keep what decides a model in its repository")
 
 
-def _metric(path: str, entry: Any, task: str) -> Iterator[Problem]:
-    name = entry if isinstance(entry, str) else entry["name"]
-    own = isinstance(entry, dict) and entry.get("function")
-    if own and not entry.get("direction"):
-        yield Problem(
-            path=path,
-            message=f"{path}: '{name}' does not say which way is better",
-            hint="add 'direction: higher' or 'direction: lower'",
-        )
-    elif not own and name not in KNOWN:
-        close = difflib.get_close_matches(name, KNOWN, 1)
-        yield Problem(
-            path=path,
-            message=f"{path}: '{name}' is not a known metric",
-            hint=f"did you mean '{close[0]}'?" if close else "your own metric needs 'function: module:function'",
-        )
-    elif not own and name not in (CLASSIFICATION if task == "classification" else REGRESSION):
-        fitting = CLASSIFICATION if task == "classification" else REGRESSION
-        yield Problem(
-            path=path, message=f"{path}: '{name}' does not fit the task '{task}'", hint=f"fitting: {', '.join(fitting)}"
-        )
+def _full(folder: str, value: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, value))
 
 
-def _measured(path: str, metric: str, metrics: list[str]) -> Iterator[Problem]:
-    if metric not in metrics:
-        close = difflib.get_close_matches(metric, metrics, 1)
-        hint = f"did you mean '{close[0]}'?" if close else f"add '{metric}' under 'metrics:'"
-        yield Problem(path=f"{path}.metric", message=f"{path}: '{metric}' is not among the metrics", hint=hint)
-
-
-def _gate(path: str, gate: dict[str, Any], environments: list[str]) -> Iterator[Problem]:
-    if "min" in gate and "max" in gate and gate["min"] > gate["max"]:
-        yield Problem(path=path, message=f"{path}: min is more than max; nothing can pass", hint="swap them")
-    if gate.get("against") and ("min" in gate or "max" in gate):
-        yield Problem(path=path, message=f"{path} mixes 'against' with 'min' or 'max'", hint="write two gates")
-    against = gate.get("against")
-    if against and against not in (environments or ["production"]):
-        known = ", ".join(environments) or "production"
-        yield Problem(
-            path=f"{path}.against",
-            message=f"{path}: there is no environment '{against}'",
-            hint=f"environments: {known}",
-        )
+def _datasets(path: str, model: dict[str, Any]) -> Iterator[Problem]:
+    for index, dataset in enumerate(model.get("validate", [])):
+        place = f"{path}.validate[{index}]"
+        asked = [key for key in ("table", "query") if dataset.get(key)]
+        if "://" not in dataset["data"] and asked:
+            message = f"{place} has a '{asked[0]}', but its data is a file"
+            yield Problem(path=f"{place}.{asked[0]}", message=message, hint=f"remove '{asked[0]}'")
+        elif "://" in dataset["data"] and len(asked) != 1:
+            hint = "name a 'table', or a 'query' that selects the rows"
+            yield Problem(path=place, message=f"{place}: a database needs either 'table' or 'query'", hint=hint)
 
 
 def _overrides(path: str, model: dict[str, Any]) -> Iterator[Problem]:
+    """Dates alone: whether one has passed, and whether there is such a gate, is told when gates are applied."""
+    gates: set[str] = set()
     for index, override in enumerate(model.get("overrides", [])):
         place = f"{path}.overrides[{index}]"
         try:
             date.fromisoformat(override["expires"])
         except ValueError:
-            yield Problem(path=f"{place}.expires", message=f"{place}.expires is no date", hint="e.g. 2026-03-31")
+            message = f"{place}.expires is not a day of the calendar"
+            yield Problem(path=f"{place}.expires", message=message, hint="write year, month and day, e.g. 2026-03-31")
+        if override["gate"] in gates:
+            message = f"{place}: '{shown(override['gate'])}' is overridden twice"
+            yield Problem(path=place, message=message, hint="keep one of the two")
+        gates.add(override["gate"])
+
+
+def _environments(path: str, model: dict[str, Any]) -> Iterator[Problem]:
+    """Steps ascend, and a release is verified where it was before."""
+    before: list[str] = []
+    for name, environment in model.get("environments", {}).items():
+        place = f"{path}.environments.{name}"
+        steps = environment.get("canary", {}).get("steps", [])
+        if any(one >= two for one, two in pairwise(steps)):
+            message = f"{place}.canary.steps must ascend"
+            yield Problem(path=f"{place}.canary.steps", message=message, hint=f"e.g. {sorted(set(steps))}")
+        verified = environment.get("requires", {}).get("verified_in", "")
+        if verified and verified not in before:
+            message = f"{place}: no environment '{shown(verified)}' comes before it"
+            hint = f"before it: {', '.join(before)}" if before else "it is the first one"
+            yield Problem(path=f"{place}.requires.verified_in", message=message, hint=hint)
+        before.append(name)
 
 
 def _shared_outputs(models: dict[str, Any]) -> Iterator[Problem]:
-    """Two models that write one directory would judge each other's files."""
-    owners: dict[str, str] = {}
+    """Two models that write one directory, or one within the other's, would judge each other's files."""
+    owners: dict[str, tuple[str, str]] = {}
     for name, model in models.items():
-        written = posixpath.normpath(
-            posixpath.join(model.get("path", "."), model.get("train", {}).get("model", "model"))
-        )
-        if owners.setdefault(written, name) != name:
-            yield Problem(
-                path=f"models.{name}.train.model",
-                message=f"models.{name} writes '{written}', and so does {owners[written]}",
-                hint="give each model its own directory in train.model",
-            )
+        written = model.get("train", {}).get("model", "model")
+        full = _full(model.get("path", "."), written)
+        for other, (owner, _) in owners.items():
+            if full == other or full.startswith(f"{other}/") or other.startswith(f"{full}/"):
+                within = "the same directory as" if full == other else "into or around that of"
+                message = f"models.{name} writes its model to '{shown(written)}', {within} models.{owner}"
+                hint = "give each model its own directory in train.model"
+                yield Problem(path=f"models.{name}.train.model", message=message, hint=hint)
+                break
+        owners[full] = (name, written)

@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import stat
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mlops_ci import yaml12
+from mlops_ci.config import plainly
 from mlops_ci.config.checks import semantic
-from mlops_ci.config.problems import Problem, violations
-from mlops_ci.config.substitute import substitute
+from mlops_ci.config.problems import Problem, schema, violations
+from mlops_ci.config.sane import insane
+from mlops_ci.config.substitute import substitute, typed
 from mlops_ci.config.types import Config, Environment, Evaluate, MetricSpec, Model, Tracking
 from mlops_ci.errors import ConfigError
 
 Built = TypeVar("Built")
+EXAMPLE = "configuration.md#a-complete-example"
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """Read the config at `path`. Raises ConfigError with file, line and the fix."""
+    return load_bytes(_content(path), path=path, root=path.resolve().parent, environ=environ)
+
+
+def _content(path: Path) -> bytes:
+    """The file's bytes, no more than the limit and one. A pipe or device is refused: it may never end."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise ConfigError(f"{path} is {kind}", hint="name the file itself with --config", docs=EXAMPLE)
         with open(path, "rb") as file:
-            content = file.read(yaml12.MAX_BYTES + 1)
+            return file.read(yaml12.MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(
-            f"there is no {path}",
-            hint="run in the folder that holds it, or name it with --config; see the example in the docs",
-            docs="getting-started.md",
-        ) from None
+        if path.is_symlink():
+            raise ConfigError(f"{path} is a link to nothing", hint="mend the link or replace it by a file") from None
+        hint = "run where it lies, name it with --config, or start from the example on the page below"
+        raise ConfigError(f"there is no {path}", hint=hint, docs=EXAMPLE) from None
     except OSError as error:
         raise ConfigError(f"{path} is not readable: {error.strerror}") from None
-    return load_bytes(content, path=path, root=path.resolve().parent, environ=environ)
 
 
 def load_bytes(content: bytes, *, path: Path, root: Path, environ: Mapping[str, str]) -> Config:
@@ -39,29 +51,52 @@ def load_bytes(content: bytes, *, path: Path, root: Path, environ: Mapping[str, 
     try:
         document = yaml12.load(content, dates=False)
     except yaml12.YamlError as error:
-        raise ConfigError(error.message, where=f"{path.name}:{error.line}" if error.line else path.name) from None
+        raise _unreadable(error, content, path) from None
     if not isinstance(document.value, dict):
         found = "empty" if document.value is None else "not a map"
-        raise ConfigError(f"the file is {found}", where=path.name, hint="it begins with 'version: 1' and 'models:'")
+        hint = "it begins with 'version: 1' and 'models:'"
+        raise ConfigError(f"the file is {found}", where=path.name, hint=hint, docs=EXAMPLE)
     unset: list[Problem] = []
-    value = substitute(document.value, environ, lambda place, name: unset.append(_unset(place, name)))
-    if problems := unset or violations(value) or semantic(value):
+    value = substitute(document.value, environ, lambda at, *why: unset.append(_unset(at, *why)))
+    value = typed(value, schema())
+    if problems := [*unset, *_problems(value, {item.path for item in unset})]:
         raise _error(problems, path, document.lines)
-    return _config(value, path=path, root=root, lines=document.lines)
+    return _config(_plain(value), path=path, root=root, lines=document.lines)
 
 
-def _unset(place: str, name: str) -> Problem:
-    return Problem(
-        path=place,
-        message=f"{place} uses the variable '{name}', which is not set",
-        hint=f"export {name}=…, or give a default: ${{{name}:-…}}",
-    )
+def _unreadable(error: yaml12.YamlError, content: bytes, path: Path) -> ConfigError:
+    lines = content.splitlines()
+    bare = 0 < error.line <= len(lines) and re.search(rb"[{,\[].*[:,\[]\s*\$\{", lines[error.line - 1])
+    hint = "within '{ }' and '[ ]' a value with '${' needs quotes, e.g. \"${NAME}\"" if bare else ""
+    return ConfigError(error.message, where=f"{path.name}:{error.line}" if error.line else path.name, hint=hint)
+
+
+def _unset(place: str, message: str, hint: str) -> Problem:
+    return Problem(path=place, message=f"{place} {message}", hint=hint)
+
+
+def _problems(value: dict[str, Any], unset: Collection[str]) -> list[Problem]:
+    """What is wrong with a document whose variables are in place; of values that lack theirs enough was said.
+
+    Models that fit the schema are checked for sense even where others do not.
+    """
+    found = list(insane(value)) or violations(value)
+    found = [item for item in found if item.path not in unset]
+    if not found and not unset:
+        return semantic(value["models"])
+    models = value.get("models")
+    sound = {name: model for name, model in models.items() if _sound(name, model)} if isinstance(models, dict) else {}
+    return [*found, *(item for item in semantic(sound) if item.path not in unset)]
+
+
+def _sound(name: Any, model: Any) -> bool:
+    return plainly.valid({name: model}, schema()["properties"]["models"])
 
 
 def _error(problems: Sequence[Problem], path: Path, lines: Mapping[str, int]) -> ConfigError:
-    """The first problem as the error; the others below it."""
+    """The first problem of the file as the error; the others below it, in the order of their lines."""
     config = Config(path=path, root=path.parent, models={}, lines=lines)
-    first, *others = problems
+    first, *others = sorted(problems, key=lambda item: config.line(item.path))
     more = [f"{config.where(item.path)}: {item.message}" + (f"\n  {item.hint}" if item.hint else "") for item in others]
     hint = "\n".join([part for part in [first.hint] if part] + [f"and {text}" for text in more[:20]])
     if len(more) > 20:
@@ -73,7 +108,7 @@ def _config(value: dict[str, Any], *, path: Path, root: Path, lines: Mapping[str
     return Config(
         path=path,
         root=root,
-        models={name: _model(name, entry or {}, root) for name, entry in value["models"].items()},
+        models={name: _model(name, entry, root) for name, entry in value["models"].items()},
         tracking=_build(Tracking, value.get("tracking", {})),
         default_branch=value.get("default_branch", ""),
         lines=lines,
@@ -82,7 +117,7 @@ def _config(value: dict[str, Any], *, path: Path, root: Path, lines: Mapping[str
 
 def _model(name: str, entry: dict[str, Any], root: Path) -> Model:
     rest = {key: item for key, item in entry.items() if key not in ("environments", "evaluate")}
-    environments = tuple(_environment(key, item or {}) for key, item in entry.get("environments", {}).items())
+    environments = tuple(_environment(key, item) for key, item in entry.get("environments", {}).items())
     evaluate = _evaluate(entry["evaluate"]) if "evaluate" in entry else None
     built = _build(Model, {"name": name, "root": root, **rest})
     return dataclasses.replace(built, environments=environments, evaluate=evaluate)
@@ -104,8 +139,13 @@ def _evaluate(entry: dict[str, Any]) -> Evaluate:
 
 def _build(kind: type[Built], entry: Mapping[str, Any]) -> Built:
     """A dataclass from a validated map; what the map leaves out keeps the dataclass's default."""
-    hints = typing.get_type_hints(kind)
+    hints = _hints(typing.cast(Hashable, kind))
     return kind(**{key: _value(hints[key], item) for key, item in entry.items()})
+
+
+@cache
+def _hints(kind: Hashable) -> dict[str, Any]:
+    return typing.get_type_hints(typing.cast(type, kind))
 
 
 def _value(hint: Any, item: Any) -> Any:
@@ -116,3 +156,12 @@ def _value(hint: Any, item: Any) -> Any:
         return _build(typing.cast(type, record), item)
     wants_float = hint is float or hint == float | None
     return float(item) if wants_float and item is not None else item
+
+
+def _plain(item: Any) -> Any:
+    """The document with plain text for text that came from variables, now that nothing can go wrong with it."""
+    if isinstance(item, dict):
+        return {key: _plain(part) for key, part in item.items()}
+    if isinstance(item, list):
+        return [_plain(part) for part in item]
+    return str(item) if isinstance(item, str) else item

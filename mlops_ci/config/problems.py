@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
+
+from mlops_ci.config import plainly
+from mlops_ci.config.substitute import Substituted
 
 KINDS = {
     "object": "a map",
@@ -18,7 +22,9 @@ KINDS = {
     "integer": "a whole number",
     "boolean": "true or false",
 }
-SECTIONS = ("validate", "train", "evaluate", "overrides", "build", "environments", "drift", "retrain", "tracking")
+SECTIONS = ("validate", "train", "evaluate", "overrides", "build", "environments", "drift", "retrain")
+TOP = ("version", "tracking", "default_branch", "models", *SECTIONS)  # headings of the configuration page
+LONGEST = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,24 +39,35 @@ class Problem:
     def docs(self) -> str:
         """The section of the configuration page that explains it."""
         parts = [part.partition("[")[0] for part in self.path.split(".")]
-        section = next((part for part in reversed(parts) if part in SECTIONS), "models" if "models" in parts else "")
-        return f"configuration.md#{section}" if section else "configuration.md"
+        section = parts[2] if parts[0] == "models" and parts[2:3] and parts[2] in SECTIONS else parts[0]
+        return f"configuration.md#{section}" if section in TOP else "configuration.md"
 
 
 @cache
 def schema() -> dict[str, Any]:
     """The canonical schema."""
-    text = resources.files("mlops_ci.config").joinpath("schema.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
+    loaded: dict[str, Any] = json.loads(Path(__file__).with_name("schema.json").read_bytes())
     return loaded
 
 
 def violations(document: Any) -> list[Problem]:
-    """Every way in which a document misses the schema, in the order of the document."""
+    """Every way in which a document misses the schema."""
+    if plainly.valid(document, schema()):
+        return []
     from jsonschema.validators import Draft202012Validator
 
-    errors = sorted(Draft202012Validator(schema()).iter_errors(document), key=lambda error: list(map(str, error.path)))
-    return [problem for error in errors for problem in _problems(error)]
+    return [problem for error in Draft202012Validator(schema()).iter_errors(document) for problem in _problems(error)]
+
+
+def shown(value: Any) -> str:
+    """A value as messages may show it: what a variable brought is told by the variable's name, never by its text."""
+    text = value.written if isinstance(value, Substituted) else str(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that was probably meant, or ''."""
+    return next(iter(difflib.get_close_matches(name.lower(), list(known), 1, cutoff=0.6)), "")
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -77,25 +94,36 @@ def _unknown_keys(error: Any, path: str, place: str) -> Iterator[Problem]:
     for key in error.instance:
         if key in known:
             continue
-        close = difflib.get_close_matches(str(key), known, 1, cutoff=0.5)
-        meaning = known[close[0]].get("description", "").rstrip(".") if close else ""
-        hint = f"did you mean '{close[0]}'?  ({meaning})" if close else f"known keys: {', '.join(known)}"
-        yield Problem(path=f"{path}.{key}".lstrip("."), message=f"{place} has no key '{key}'", hint=hint)
+        close = nearest(str(key), known)
+        hint = f"did you mean '{close}'?  ({meaning(known[close])})" if close else f"known keys: {', '.join(known)}"
+        yield Problem(path=f"{path}.{key}".lstrip("."), message=f"{place} has no key '{shown(key)}'", hint=hint)
 
 
 def _missing_key(error: Any, path: str, place: str) -> Iterator[Problem]:
+    """A key that is there under a wrong spelling is told of as such, once."""
     properties = error.schema.get("properties", {})
+    misspelt = {nearest(str(key), properties) for key in error.instance if key not in properties}
     for key in error.validator_value:
-        if key not in error.instance:
-            meaning = properties.get(key, {}).get("description", "")
-            yield Problem(path=path, message=f"{place} lacks '{key}'", hint=f"add '{key}:'  ({meaning.rstrip('.')})")
+        if key not in error.instance and key not in misspelt:
+            hint = f"add '{key}:'  ({meaning(properties.get(key, {}))})"
+            yield Problem(path=path, message=f"{place} lacks '{key}'", hint=hint)
+
+
+def meaning(schema: Mapping[str, Any]) -> str:
+    """The first sentence of a key's description, to stand in brackets."""
+    first = str(schema.get("description", "")).split(". ")[0].rstrip(".")
+    return first[:1].lower() + first[1:] if first[1:2].islower() else first
 
 
 def _wrong_type(error: Any, path: str, place: str) -> Iterator[Problem]:
     wanted = KINDS.get(str(error.validator_value), str(error.validator_value))
-    found = "nothing" if error.instance is None else KINDS.get(_kind(error.instance), type(error.instance).__name__)
-    meaning = str(error.schema.get("description", ""))
-    yield Problem(path=path, message=f"{place} must be {wanted}, but is {found}", hint=meaning)
+    if error.instance is None:
+        empty = {"object": "write '{}' for all defaults", "array": "write '[]' for none"}
+        hint = empty.get(str(error.validator_value), "give it a value") + ", or remove the key"
+        yield Problem(path=path, message=f"{place} must be {wanted}, but is empty", hint=hint)
+        return
+    found = KINDS.get(_kind(error.instance), type(error.instance).__name__)
+    yield Problem(path=path, message=f"{place} must be {wanted}, but is {found}", hint=meaning(error.schema))
 
 
 def _kind(value: Any) -> str:
@@ -105,9 +133,10 @@ def _kind(value: Any) -> str:
 
 def _not_listed(error: Any, path: str, place: str) -> Iterator[Problem]:
     allowed = [str(item) for item in error.validator_value if item != ""]
-    close = difflib.get_close_matches(str(error.instance), allowed, 1)
-    hint = (f"did you mean '{close[0]}'?  " if close else "") + f"allowed: {', '.join(allowed)}"
-    yield Problem(path=path, message=f"{place} has a value that is not allowed", hint=hint)
+    close = nearest(str(error.instance), allowed)
+    hint = (f"did you mean '{close}'?  " if close else "") + f"allowed: {', '.join(allowed)}"
+    if isinstance(error.instance, str):  # anything else is told of as of the wrong type
+        yield Problem(path=path, message=f"{place} must not be '{shown(error.instance)}'", hint=hint)
 
 
 def _limit(words: str) -> Any:
@@ -115,18 +144,19 @@ def _limit(words: str) -> Any:
         yield Problem(
             path=path,
             message=f"{place} {words.format(error.validator_value)}",
-            hint=str(error.schema.get("description", "")),
+            hint=meaning(error.schema),
         )
 
     return describe
 
 
 def _bad_name(error: Any, path: str, place: str) -> Iterator[Problem]:
-    yield Problem(
-        path=f"{path}.{error.instance}",
-        message=f"{place} has a name that is not allowed: {str(error.instance)[:80]!r}",
-        hint="names are lower-case letters, digits and '-', at most 63; they become file and registry names",
-    )
+    name = str(error.instance)
+    fitting = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63]
+    hint = "names are lower-case letters, digits and '-', at most 63; they become file and registry names"
+    close = f"did you mean '{fitting}'?  " if re.search(str(error.validator_value), fitting) else ""
+    message = f"{place} has a name that is not allowed: '{shown(name)}'"
+    yield Problem(path=f"{path}.{name}", message=message, hint=close + hint)
 
 
 def _no_alternative(error: Any, path: str, place: str) -> Iterator[Problem]:
@@ -140,16 +170,15 @@ def _no_alternative(error: Any, path: str, place: str) -> Iterator[Problem]:
 
 def _no_metric(error: Any, path: str, place: str) -> Iterator[Problem]:
     if isinstance(error.instance, dict):
-        deeper = [nested for nested in error.context or [] if nested.schema_path and nested.schema_path[0] == 1]
-        for nested in deeper:
-            yield from _problems(nested)
+        for nested in error.context or []:
+            if nested.schema_path and nested.schema_path[0] == 1:
+                yield from _problems(nested)
         return
     names = error.validator_value[0]["enum"]
-    close = difflib.get_close_matches(str(error.instance), names, 1, cutoff=0.5)
-    hint = (
-        f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}; your own needs a map with 'function'"
-    )
-    yield Problem(path=path, message=f"{place} is not a known metric", hint=hint)
+    close = nearest(str(error.instance), names)
+    known = f"known: {', '.join(names)}; your own needs a map with 'name', 'function' and 'direction'"
+    message = f"{place}: '{shown(error.instance)}' is not a known metric"
+    yield Problem(path=path, message=message, hint=f"did you mean '{close}'?" if close else known)
 
 
 _KEYWORDS: dict[str, Any] = {

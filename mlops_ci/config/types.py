@@ -167,6 +167,11 @@ class Config:
 
     def where(self, dotted: str) -> str:
         """`mlops.yaml:14` for the nearest enclosing key of `dotted` that has a line."""
+        line = self.line(dotted)
+        return f"{self.path.name}:{line}" if line else self.path.name
+
+    def line(self, dotted: str) -> int:
+        """The line of the nearest enclosing key that has one; 0 for the file."""
         while dotted and dotted not in self.lines:
             dotted = dotted.rpartition("[")[0] if dotted.endswith("]") else dotted.rpartition(".")[0]
-        return f"{self.path.name}:{self.lines[dotted]}" if dotted else self.path.name
+        return self.lines[dotted] if dotted else 0

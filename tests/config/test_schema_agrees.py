@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlops_ci.config import types
-from mlops_ci.config.checks import KNOWN
+from mlops_ci.config.judging import KNOWN
 from mlops_ci.config.problems import schema
 from mlops_ci.evaluation.metrics import METRICS
 from mlops_ci.records import encode
@@ -27,7 +27,7 @@ PAIRS: list[tuple[dict[str, Any], type, set[str]]] = [
     (EVALUATE["gates"]["items"]["properties"], types.Gate, set()),
     (EVALUATE["slices"]["items"]["properties"], types.Slice, set()),
     (EVALUATE["serving"]["properties"], types.Serving, set()),
-    (EVALUATE["metrics"]["items"]["oneOf"][1]["properties"], types.MetricSpec, set()),
+    (EVALUATE["metrics"]["items"]["anyOf"][1]["properties"], types.MetricSpec, set()),
 ]
 
 
@@ -46,8 +46,8 @@ def walk(node: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]
     found = [(path, node)] if path else []
     for name, child in node.get("properties", {}).items():
         found += walk(child, f"{path}.{name}")
-    for child in (node.get("additionalProperties"), node.get("items"), *node.get("oneOf", [])):
-        if isinstance(child, dict):
+    for child in (node.get("additionalProperties"), node.get("items"), *node.get("anyOf", [])):
+        if isinstance(child, dict) and child.keys() != {"required"}:
             found += walk(child, f"{path}.*")
     return found
 
@@ -66,7 +66,7 @@ def test_every_optional_key_has_a_default_or_means_absence() -> None:
 
 
 def test_metrics_of_schema_config_and_mathematics_agree() -> None:
-    listed = set(EVALUATE["metrics"]["items"]["oneOf"][0]["enum"])
+    listed = set(EVALUATE["metrics"]["items"]["anyOf"][0]["enum"])
     assert listed == set(KNOWN) == set(METRICS)
     for name, direction in KNOWN.items():
         assert METRICS[name].higher_is_better == (direction == "higher")
