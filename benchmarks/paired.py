@@ -41,7 +41,11 @@ class Row:
 
 
 def measure(command: Command, *, cwd: Path, env: Mapping[str, str] | None = None) -> Run:
-    """Run a command once, output thrown away, and read the kernel's own account of it."""
+    """Run a command once, output thrown away, and read the kernel's own account of it.
+
+    Both sides may keep their bytecode, as on anybody's machine; a container often forbids it.
+    """
+    env = {key: value for key, value in (env or os.environ).items() if key != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
     with subprocess.Popen(
         [str(word) for word in command], cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -59,7 +59,7 @@ def judge(path: Path) -> None:
     found = [assess(name, problem, *answers) for name in METRICS]
     values = tuple(map(str, range(10)))
     cut = Cut(by="group", metric="roc_auc", max_drop=0.01, min_rows=100, codes=codes, values=values)
-    slices = assess_slices(problem, *answers, [cut])
+    slices = assess_slices(problem, answers[0], answers[1], [cut])
     print([item.verdict for item in found], len(slices))
 
 

@@ -18,7 +18,7 @@ from tests.evaluation.conftest import Make
 def test_mean_losses_are_a_paired_t_test(make: Make) -> None:
     problem, ours, theirs = make(400, 1, gain=0.3)
     found = assess("brier", problem, ours, theirs)
-    losses = [np.square(scores.probability - problem.truth) for scores in (ours, theirs)]
+    losses = [np.square(np.asarray(scores.probability) - problem.truth) for scores in (ours, theirs)]
     reference = stats.ttest_rel(*losses)
     low, high = reference.confidence_interval(0.95)
     assert found.difference is not None
