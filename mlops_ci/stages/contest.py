@@ -82,7 +82,7 @@ def hold(
     """
     assert model.evaluate is not None
     known = in_order(holdout.label.names) if model.task == "classification" else ()
-    positive = positive_of(model.evaluate, known) if len(known) == 2 else ""
+    positive = positive_of(model.evaluate, known) if known else ""
     asked = Asked(task=model.task, label=model.evaluate.label, group=model.evaluate.group, positive=positive)
 
     def scored(role: str, run_id: str, digest: str, find: Callable[[], Interpreter]) -> Scored:
@@ -179,13 +179,24 @@ def _names(rows: PredictedRows) -> Iterator[str]:
 def in_order(names: Sequence[str] | set[str]) -> tuple[str, ...]:
     """Class names sorted, numbers as numbers."""
     try:
-        return tuple(sorted(names, key=float))
+        return tuple(sorted(names, key=lambda name: (float(name), name)))
     except ValueError:
         return tuple(sorted(names))
 
 
 def positive_of(evaluate: Evaluate, classes: tuple[str, ...]) -> str:
-    """The positive one of two classes: as configured, else 1, true or yes, else the last. Raises ConfigError."""
+    """The positive one of two classes: as configured, else 1, true or yes, else the last; '' of more classes.
+
+    Raises ConfigError where what is configured is no class, or one of many.
+    """
+    if evaluate.positive and len(classes) > 2:
+        raise ConfigError(
+            f"evaluate.positive is set, but '{evaluate.label}' has {len(classes)} classes",
+            hint="leave it out: with more than two classes each is compared with the rest",
+            docs="evaluation.md#classification",
+        )
+    if len(classes) > 2:
+        return ""
     if evaluate.positive:
         spelled = {"true": "1", "false": "0"}.get(evaluate.positive.lower(), evaluate.positive)
         for name in (evaluate.positive, spelled):

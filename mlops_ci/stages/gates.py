@@ -16,6 +16,7 @@ from mlops_ci.stages.measuring import Measured, label_of
 HOLDOUT = "holdout"
 OVERLAP = "no training rows in the holdout"
 CHAMPION = "champion"
+GATES = "gates"
 LATER = {"p99_ms": "latency", "memory_mb": "memory"}
 
 
@@ -112,7 +113,15 @@ def check_gates(
         *(_gate(name, gate, place, index, contest, found) for index, (name, gate, place) in enumerate(rules.gates)),
         *(_slice(name, item, place, contest, found) for name, item, place in rules.slices),
         *_serving(rules, model_bytes),
+        *_none_asked(rules),
     )
+
+
+def _none_asked(rules: Rules) -> Iterator[Check]:
+    """Green without a single gate says nothing about the model; that is worth a warning."""
+    if not rules.gates and not rules.slices:
+        text = "none is configured, so nothing about the metrics was decided"
+        yield _check(GATES, Status.SKIPPED, text, rules.where("gates"), Severity.WARN)
 
 
 def _gate(name: str, gate: Gate, place: str, index: int, contest: Contest, found: Measured) -> Check:

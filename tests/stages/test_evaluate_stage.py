@@ -105,6 +105,7 @@ def test_no_champion_is_red_unless_allowed(lab: Lab) -> None:
 def test_no_champion_is_red_without_any_gate(lab: Lab) -> None:
     result = lab.judge(lab.model("gateless", gates=()), lab.train("gateless", "weak"))
     assert [check.name for check in result.checks if check.red] == ["champion"]
+    assert checks(result)["gates"].severity is Severity.WARN, "and nothing was decided"
 
 
 def test_better_and_worse(lab: Lab) -> None:
@@ -266,6 +267,8 @@ def test_what_the_config_gets_wrong(lab: Lab) -> None:
         lab.judge(lab.model("wrong", holdout="data/gone.parquet"), candidate)
     with pytest.raises(ConfigError, match=r"evaluate\.positive is 'maybe', but the classes of 'label' are 0, 1"):
         lab.judge(lab.model("wrong", positive="maybe"), candidate)
+    with pytest.raises(ConfigError, match="'kind' has 3 classes"):
+        lab.judge(lab.model("wrong", label="kind", positive="low"), candidate)
     with pytest.raises(ConfigError, match="1,500 values; 1,000 are the most"):
         lab.judge(lab.model("wrong", slices=(Slice(by="a", metric="roc_auc", max_drop=0.1),)), candidate)
     own = (MetricSpec(name="miss", function="own_lab_metrics:miss", direction="lower"),)
