@@ -37,6 +37,7 @@ BEHAVIOUR = {
     "raises": "raise KeyError('carrier ünknown')",
     "hangs": "import threading; threading.Event().wait()",
     "prints": "[print('x' * 999) for _ in range(30_000)]; return [0.5] * len(model_input)",
+    "lonely": "import features_of_this_repository",
     "few": "return [0.5] * (len(model_input) - 1)",
     "nan": "return [float('nan')] * len(model_input)",
     "dies": "import os; os.kill(os.getpid(), 9)",
@@ -157,6 +158,13 @@ def test_a_failing_model_is_told_in_one_line(tmp_path: Path, score: Score, model
     assert str(tmp_path / "score.log") in caught.value.hint
     assert not (tmp_path / "p.parquet").exists()
     assert ("Traceback" in (tmp_path / "score.log").read_text()) == (model in ("raises", "few"))
+
+
+def test_a_model_that_needs_the_repository_is_told_how_to_take_it_along(score: Score) -> None:
+    """It is judged as it will be served: alone."""
+    with pytest.raises(StageFailed, match="No module named 'features_of_this_repository'") as caught:
+        score("lonely")
+    assert "code_paths" in caught.value.hint
 
 
 def test_a_hanging_model_is_ended(score: Score) -> None:
