@@ -15,6 +15,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from mlops_ci.records.evaluation import Chart
+from mlops_ci.report.clean import plain
 
 COLORS = {"candidate": "#0000a1", "champion": "#0000a2", "difference": "#0000a1"}
 INK, FAINT = "#0000a3", "#0000a4"
@@ -75,7 +76,7 @@ def _themed(text: str, chart: Chart, identifier: str) -> str:
     for name in ("figure_1", "axes_1", "patch_", "line2d_", "text_", "legend_", "matplotlib.axis_", "xtick_", "ytick_"):
         text = text.replace(f'id="{name}', f'id="{identifier}-{name}')
     label = f'role="img" aria-labelledby="{identifier}-title {identifier}-text"'
-    described = f'<title id="{identifier}-title">{escape(chart.title)}</title>'
-    described += f'<desc id="{identifier}-text">{escape(chart.text)}</desc>'
+    described = f'<title id="{identifier}-title">{escape(plain(chart.title))}</title>'
+    described += f'<desc id="{identifier}-text">{escape(plain(chart.text))}</desc>'
     head, rest = text.split(">", 1)
     return f"{head} {label}>{described}{rest}".strip()
