@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from mlops_ci.evaluation.metrics import compute
 from mlops_ci.evaluation.problem import Floats, Problem, Scores, Undefined
@@ -62,9 +62,9 @@ def _differences(
 def _levels(found: Floats, jackknife: Floats, value: float, confidence: float) -> Floats:
     """The quantile levels, corrected for bias z0 and acceleration a."""
     below = (found < value).mean() + 0.5 * (found == value).mean()
-    bias = norm.ppf(np.clip(below, 1 / (len(found) + 1), len(found) / (len(found) + 1)))
+    bias = ndtri(np.clip(below, 1 / (len(found) + 1), len(found) / (len(found) + 1)))
     centred = jackknife.mean() - jackknife
     spread = float(np.square(centred).sum())
     acceleration = float((centred**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
-    sides = bias + norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
-    return np.asarray(norm.cdf(bias + sides / (1 - acceleration * sides)))
+    sides = bias + ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
+    return np.asarray(ndtr(bias + sides / (1 - acceleration * sides)))

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from mlops_ci.evaluation.bootstrap import SMALL, bca
 from mlops_ci.evaluation.metrics import METRICS, compute
@@ -42,7 +41,7 @@ def standard_error(values: Floats, groups: Any = None) -> Error:
 
 def interval(value: float, found: Error, confidence: float, *, bounded: bool = False) -> Interval:
     """value ± t·se; for a share on the logit scale, so that it stays inside (0, 1)."""
-    reach = float(student.ppf((1 + confidence) / 2, found.freedom)) * found.error
+    reach = float(stdtrit(found.freedom, (1 + confidence) / 2)) * found.error
     if bounded and 0 < value < 1 and reach > 0:
         centre, reach = np.log(value / (1 - value)), reach / (value * (1 - value))
         low, high = (1 / (1 + np.exp(-(centre + side * reach))) for side in (-1, 1))
@@ -52,7 +51,7 @@ def interval(value: float, found: Error, confidence: float, *, bounded: bool = F
 
 def share_interval(value: float, rows: int, confidence: float) -> Interval:
     """Wilson's score interval for a share of independent rows (Wilson 1927, JASA 22:209)."""
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = float(ndtri((1 + confidence) / 2))
     centre = (value + z * z / (2 * rows)) / (1 + z * z / rows)
     reach = z * np.sqrt(value * (1 - value) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
     return Interval(value=value, low=float(max(0.0, centre - reach)), high=float(min(1.0, centre + reach)))
@@ -65,7 +64,7 @@ def paired_shares(wins: float, losses: float, rows: int, confidence: float) -> t
     """
     up, down = (wins + 1) / (rows + 2), (losses + 1) / (rows + 2)
     error = float(np.sqrt((up + down - (up - down) ** 2) / (rows + 2)))
-    reach = float(norm.ppf((1 + confidence) / 2)) * error
+    reach = float(ndtri((1 + confidence) / 2)) * error
     return up - down - reach, up - down + reach, error
 
 
@@ -130,10 +129,10 @@ def _difference(
     if kind == "hits" and problem.groups is None:
         ahead, behind = discordant(difference, values)
         low, high, error = paired_shares(ahead, behind, problem.rows, confidence)
-        p_value = min(1.0, 2 * float(norm.sf(abs(ahead - behind) / np.sqrt(ahead + behind + 2))))
+        p_value = min(1.0, 2 * float(ndtr(-abs(ahead - behind) / np.sqrt(ahead + behind + 2))))
         return Interval(value=difference, low=min(low, difference), high=max(high, difference)), error, p_value
     found = standard_error(values, problem.groups)
-    p_value = 1.0 if found.error == 0 else 2 * float(student.sf(abs(difference) / found.error, found.freedom))
+    p_value = 1.0 if found.error == 0 else 2 * float(stdtr(found.freedom, -abs(difference) / found.error))
     return interval(difference, found, confidence), found.error, p_value
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mlops_ci.evaluation.problem import Floats, Problem, Scores, Undefined
-from mlops_ci.evaluation.ranks import Ranks
+from mlops_ci.evaluation.ranks import Block, Ranks
 
 Influence = tuple[float, Floats]
 TINY = float(np.finfo(np.float64).eps)
@@ -45,19 +45,17 @@ def roc_auc(ranks: Ranks) -> Influence:
     negatives = rows - positives
     if positives == 0 or negatives == 0:
         raise Undefined("only one class is in these rows")
-    starts = np.concatenate((np.zeros(1, dtype=np.int32), ranks.above[:-1]))
-    inside = ranks.above - starts
-    at_negative = (starts + ranks.above) / (2.0 * positives)
-    # Negatives with a higher score, and half of those with the same: rows above, less the positives among them.
-    at_positive = ranks.starts() + ranks.ends - 2.0 * positives * at_negative
-    at_positive *= -1.0 / (2.0 * negatives)
-    at_positive += 1.0
-    value = float(np.dot(at_positive, inside) / positives)
-    at_positive -= value
-    at_positive *= rows / positives * _unbiased(positives)
-    at_negative -= value
-    at_negative *= rows / negatives * _unbiased(negatives)
-    return value, ranks.by_row(at_positive, at_negative)
+    lost = sum(float(np.dot(block.inside, block.negatives_twice)) for block in ranks.blocks())
+    value = 1.0 - lost / (2.0 * positives * negatives)
+    for_positive = rows / positives * _unbiased(positives)
+    for_negative = rows / negatives * _unbiased(negatives)
+
+    def values(block: Block) -> tuple[Floats, Floats]:
+        won_by_positive = 1.0 - block.negatives_twice / (2.0 * negatives)
+        won_over_negative = block.positives_twice / (2.0 * positives)
+        return (won_by_positive - value) * for_positive, (won_over_negative - value) * for_negative
+
+    return value, ranks.by_row(values)
 
 
 def average_precision(ranks: Ranks) -> Influence:
@@ -68,18 +66,21 @@ def average_precision(ranks: Ranks) -> Influence:
     [ y (P(s) + A(s) − T) − B(s) ] / π, A(s) = E[Y 1{S≤s}/b(S)], B(s) = E[Y a(S)/b(S)² 1{S≤s}]
     (delta method on T = E[Y P(S)]/π; cf. Boyd, Eng & Page 2013, ECML, for the estimator).
     """
-    if ranks.positives == 0:
+    positives = ranks.positives
+    if positives == 0:
         raise Undefined("no row is of the positive class")
-    inside = np.diff(ranks.above, prepend=0)
-    precision = ranks.above / ranks.ends
-    value = float(np.dot(inside, precision) / ranks.positives)
-    steps = inside / ranks.ends
-    at_negative = np.cumsum((steps * precision)[::-1])[::-1]  # B, over groups with scores ≤ s
-    at_positive = np.cumsum(steps[::-1])[::-1] + precision - at_negative
-    at_positive -= value
-    share = ranks.positives / ranks.rows
-    at_positive /= share
-    return value, ranks.by_row(at_positive, at_negative / -share)
+    value = sum(float(np.dot(block.inside, block.precision)) for block in ranks.blocks()) / positives
+    below_a = below_b = 0.0  # A and B of all scores lower than the block's: blocks come from the lowest up
+
+    def values(block: Block) -> tuple[Floats, Floats]:
+        nonlocal below_a, below_b
+        steps = block.inside / block.ends
+        a = np.cumsum(steps[::-1])[::-1] + below_a
+        b = np.cumsum((steps * block.precision)[::-1])[::-1] + below_b
+        below_a, below_b = float(a[0]), float(b[0])
+        return (block.precision + a - b - value) * (ranks.rows / positives), b * (-ranks.rows / positives)
+
+    return value, ranks.by_row(values)
 
 
 def log_losses(problem: Problem, scores: Scores) -> Floats:

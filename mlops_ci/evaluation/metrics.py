@@ -13,6 +13,7 @@ from mlops_ci.evaluation.influence import Influence
 from mlops_ci.evaluation.problem import Problem, Scores, Undefined
 from mlops_ci.evaluation.ranks import Ranks, rank
 
+RANKED = ("roc_auc", "average_precision")
 Compute = Callable[[Problem, Scores, Mapping[str, Any]], Influence]
 
 
@@ -26,6 +27,10 @@ class Metric:
     compute: Compute
     kind: str = "smooth"
     bounded: bool = False
+
+    def ranks(self, problem: Problem, scores: Scores) -> bool:
+        """Whether the metric asks for the rows' ranking by one probability."""
+        return self.name in RANKED and scores.probability is not None and scores.probability.ndim == 1
 
 
 def _ranked(function: Callable[[Ranks], Influence]) -> Compute:

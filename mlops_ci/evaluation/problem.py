@@ -66,6 +66,11 @@ class Scores:
             self._ranks[id(problem)] = (problem, rank(problem.truth, self.probability))
         return self._ranks[id(problem)][1]
 
+    def ranked_as(self, problem: Problem, ranks: Ranks) -> Scores:
+        """These scores, with a ranking that is known already."""
+        self._ranks[id(problem)] = (problem, ranks)
+        return self
+
     def part(self, rows: npt.NDArray[Any]) -> Scores:
         """What was said about some rows."""
         return Scores(

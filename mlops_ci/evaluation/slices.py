@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from mlops_ci.evaluation.compare import interval, standard_error
 from mlops_ci.evaluation.metrics import METRICS, compute
 from mlops_ci.evaluation.problem import Codes, Floats, Problem, Scores, Undefined
+from mlops_ci.evaluation.ranks import code_kind
 from mlops_ci.evaluation.side_by_side import side_by_side
 from mlops_ci.records.evaluation import SliceResult
 
@@ -97,11 +99,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def rows_by_code(codes: Codes, count: int) -> list[Codes]:
     """The rows of each code, by one stable sort."""
-    small = codes.astype(np.int16) if count < 30_000 else codes
+    small = codes.astype(code_kind(count))
     order = np.argsort(small, kind="stable")
-    ends = np.searchsorted(small[order], np.arange(count), side="right")
-    starts = np.searchsorted(small[order], np.arange(count), side="left")
-    return [order[start:end] for start, end in zip(starts, ends, strict=True)]
+    ends = np.searchsorted(small, np.arange(-1, count), side="right", sorter=order)
+    return [order[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def _cut(
@@ -112,31 +113,45 @@ def _cut(
     confidence: float,
     options: Mapping[str, Any],
 ) -> list[SliceResult]:
-    parts = zip(cut.values, rows_by_code(cut.codes, len(cut.values)), strict=True)
+    found = [item for item in zip(cut.values, rows_by_code(cut.codes, len(cut.values)), strict=True) if len(item[1])]
+    rows = [own for _, own in found]
+    problems = [problem.part(own) for own in rows]
+    models = [candidate] if champion is None else [candidate, champion]
+    ranked = METRICS[cut.metric].ranks
+    ours, *rest = side_by_side(
+        lambda m: _parts(problem, m, rows, problems, ranked(problem, m)), models, rows=problem.rows
+    )
+    theirs = rest[0] if rest else [None] * len(rows)
     return side_by_side(
-        lambda part: _slice(problem, candidate, champion, cut, part[0], part[1], confidence, options),
-        [(value, rows) for value, rows in parts if len(rows)],
+        lambda at: _slice(found[at][0], problems[at], ours[at], theirs[at], cut, confidence, options),
+        range(len(found)),
         rows=problem.rows,
     )
 
 
+def _parts(problem: Problem, scores: Scores, rows: list[Codes], problems: list[Problem], ranked: bool) -> list[Scores]:
+    """What a model said about the rows of each slice; a ranking of all rows becomes one of each slice, unsorted."""
+    parts = [scores.part(own) for own in rows]
+    if ranked:
+        for part, own, ranks in zip(parts, problems, scores.ranks(problem).parts(rows), strict=True):
+            part.ranked_as(own, ranks)
+    return parts
+
+
 def _slice(
-    problem: Problem,
-    candidate: Scores,
-    champion: Scores | None,
-    cut: Cut,
     value: str,
-    rows: Codes,
+    part: Problem,
+    ours: Scores,
+    theirs: Scores | None,
+    cut: Cut,
     confidence: float,
     options: Mapping[str, Any],
 ) -> SliceResult:
-    part, ours = problem.part(rows), candidate.part(rows)
-    theirs = None if champion is None else champion.part(rows)
     empty = SliceResult(
         by=cut.by,
         value=value,
         metric=cut.metric,
-        rows=len(rows),
+        rows=part.rows,
         candidate=None,
         champion=None,
         drop=None,
@@ -172,5 +187,5 @@ def _tested(found: SliceResult, part: Problem, values: Floats, cut: Cut, confide
     if error.error == 0:
         p_value = 0.0 if drop > cut.max_drop else 1.0
     else:
-        p_value = float(student.sf((drop - cut.max_drop) / error.error, error.freedom))
+        p_value = float(stdtr(error.freedom, (cut.max_drop - drop) / error.error))
     return replace(found, tested=True, p_value=p_value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from mlops_ci.records import Verdict
 
@@ -39,7 +39,7 @@ def rows_needed(difference: float, error: float, rows: int, *, margin: float, co
     distance = difference + margin
     if distance <= 0 or error <= 0:
         return None
-    quantiles = float(norm.ppf((1 + confidence) / 2) + norm.ppf(POWER))
+    quantiles = float(ndtri((1 + confidence) / 2) + ndtri(POWER))
     return math.ceil(rows * (quantiles * error / distance) ** 2)
 
 
