@@ -15,10 +15,11 @@ import click
 
 from mlops_ci.errors import DOCS, MlopsError
 from mlops_ci.github.commands import end_group, group
-from mlops_ci.ports import Say
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+
+    from mlops_ci.ports import Say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from mlops_ci.cli import wiring
 from mlops_ci.cli.console import Console
@@ -18,10 +19,11 @@ from mlops_ci.digests.sources import Project
 from mlops_ci.errors import UsageError
 from mlops_ci.io.git import Git
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Registry, Tracker
 from mlops_ci.records import Affected, Origin
-from mlops_ci.stages.affected import find_affected, find_base
 from mlops_ci.stages.inputs import model_inputs
+
+if TYPE_CHECKING:
+    from mlops_ci.ports import Registry, Tracker
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,15 @@ class Session:
         """The full SHA that is compared with: --base, or the merge base with the default branch."""
         if self.options.base:
             return self.git.resolve(self.options.base)
+        from mlops_ci.stages.affected import find_base
+
         return find_base(self.config, git=self.git)
 
     @cached_property
     def affected(self) -> tuple[Affected, ...]:
         """Every chosen model against the base."""
+        from mlops_ci.stages.affected import find_affected
+
         names = self.options.models or tuple(self.config.models)
         return find_affected(
             self.config, [self.model(name) for name in names], git=self.git, base=self.base, environ=os.environ

@@ -16,7 +16,8 @@ from mlops_ci.config.types import Dataset, Model
 from mlops_ci.ports import DataSource, Say
 from mlops_ci.records import Affected, CodecError, StageResult, decode
 from mlops_ci.records.validation import ValidationDetails
-from mlops_ci.stages.provide import producer, provide
+from mlops_ci.stages.producers import producer
+from mlops_ci.stages.provide import provide
 from mlops_ci.stages.validate import validate
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.config.types import Config, Dataset, Model
-from mlops_ci.ports import DataSource, Environments, Holdouts, Pipeline, Registry, Scorer, Tracker, Validator
 
 if TYPE_CHECKING:
     from mlops_ci.io.git import Git
+    from mlops_ci.ports import DataSource, Environments, Holdouts, Pipeline, Registry, Scorer, Tracker, Validator
 
 
 def git(config: Config) -> Git:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mlops_ci.errors import BackendError
@@ -32,6 +31,8 @@ def digest_directory(directory: Path, *, workers: int | None = None) -> str:
     paths = sorted(_files(directory, ""))
     if not paths:
         raise BackendError(f"{directory} is missing or holds no file")
+    from concurrent.futures import ThreadPoolExecutor  # here, because most commands digest no directory
+
     try:
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             digests = pool.map(lambda path: digest_file(directory / path), paths, chunksize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_ci.config.load import load_bytes
 from mlops_ci.config.types import Config, Model
@@ -17,9 +17,11 @@ from mlops_ci.digests.sources import Project, is_record
 from mlops_ci.digests.stages import DEFAULT_PARAMS
 from mlops_ci.errors import MlopsError
 from mlops_ci.io.git import Git
-from mlops_ci.ports import Say
 from mlops_ci.records import Affected, Change, StageResult, encode, status_of
 from mlops_ci.stages.inputs import JudgedOn, compared_config, folder_of, judged_on, model_inputs
+
+if TYPE_CHECKING:
+    from mlops_ci.ports import Say
 
 LONGEST = 80
 INVALID = "not valid in the base"

@@ -13,18 +13,29 @@ from mlops_ci.digests.sources import Project
 from mlops_ci.errors import MlopsError
 from mlops_ci.records import Check, Severity, Status
 from mlops_ci.stages.inputs import model_inputs
-from mlops_ci.stages.provide import full_path, producer
+from mlops_ci.stages.producers import full_path, producer
 
 LATER = {
     "build": "images are built with the merge loop",
     "drift": "production is watched with the drift loop",
     "retrain": "retraining pull requests come with the drift loop",
 }
+LIKELY = (".py", "dvc.yaml", "dvc.lock", ".dvc", "params.yaml", ".txt", ".toml", ".dvcignore", ".dvc/config")
+MANY = 1_000  # files; a repository with more of them is read as asked
 
 
 def check_config(config: Config, project: Project | None) -> tuple[Check, ...]:
     """Findings on every model; without a repository only what can be told without one."""
+    if project is not None:
+        _read_at_once(project)
     return tuple(item for model in config.models.values() for item in _model(config, model, project))
+
+
+def _read_at_once(project: Project) -> None:
+    """What is likely to be asked for, in one call of git instead of one a file."""
+    likely = [path for path in project.tree.paths() if path.endswith(LIKELY)]
+    if len(likely) <= MANY:
+        project.tree.prefetch(likely)
 
 
 def _model(config: Config, model: Model, project: Project | None) -> Iterator[Check]:
