@@ -94,22 +94,32 @@ def _sql_batch(context: Any, source: SqlSource) -> Any:
 
 
 def _build(gx: Any, suite: Suite, path: Path) -> Any:
-    """GX's suite; each expectation carries its position, since GX regroups results. GX drops what it cannot build."""
+    """GX's suite; each expectation carries its position, since GX regroups results. What GX cannot build it raises for
+    without a place, or drops in silence: both are told with the line."""
     entries = [
         {**entry, "kwargs": entry.get("kwargs", {}), "meta": {**(entry.get("meta") or {}), INDEX: index}}
         for index, entry in enumerate(suite.expectations)
     ]
-    built = gx.ExpectationSuite(name=suite.name, expectations=entries)
-    kept = {item.meta[INDEX] for item in built.expectations}
+    if (built := _try_build(gx, suite.name, entries)) is not None:
+        return built
     for index, entry in enumerate(entries):
-        if index not in kept:
+        if _try_build(gx, suite.name, [entry]) is None:
             raise ConfigError(
                 f"'{entry['type']}' does not take these arguments: {', '.join(entry['kwargs']) or 'none'}",
                 where=f"{path.name}:{suite.lines[index]}",
                 hint="see the expectation's page for its arguments",
                 docs="validation.md#suites",
             )
-    return built
+    raise ConfigError("the suite can't be built", where=path.name, docs="validation.md#suites")
+
+
+def _try_build(gx: Any, name: str, entries: list[dict[str, Any]]) -> Any:
+    """The suite with all entries, or None."""
+    try:
+        built = gx.ExpectationSuite(name=name, expectations=entries)
+    except Exception:  # pydantic's, GX's own, and TypeErrors, by version
+        return None
+    return built if len(built.expectations) == len(entries) else None
 
 
 def _plain(item: Any) -> dict[str, Any]:

@@ -48,11 +48,10 @@ class SqlSource:
         except ModuleNotFoundError:
             raise MissingExtra("validate", "SQLAlchemy") from None
         self._require_file()
+        engine = sqlalchemy.create_engine(self.address, poolclass=sqlalchemy.NullPool)
         try:
-            engine = sqlalchemy.create_engine(self.address)
             with engine.connect() as connection:
                 yield connection
-            engine.dispose()
         except sqlalchemy.exc.ProgrammingError as error:
             raise DataError(f"{self.name}: {self._reason(error)}") from None
         except sqlalchemy.exc.SQLAlchemyError as error:

@@ -1,0 +1,154 @@
+"""Data as it comes: good files, broken files, databases."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mlops_ci.backends.gx_suggest import suggest
+from mlops_ci.backends.sources import open_source
+from mlops_ci.backends.sql_source import SqlSource
+from mlops_ci.errors import ConfigError, DataError
+
+FRAME = pd.DataFrame({"a": [1.5, 2.5, None, 4.0], "b c": ["x", "y", "x", None], 'ü"': [1, 2, 3, 4]})
+INITDB = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_a_profile_of_all_rows(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    FRAME.to_csv(path, index=False) if name.endswith("csv") else FRAME.to_parquet(path)
+    profile = open_source(name, directory=tmp_path).profile(redact=("b c",))
+    columns = {column.name: column for column in profile.columns}
+    assert profile.rows == 4
+    assert columns["a"].null_share == 0.25
+    assert (columns["a"].low, columns["a"].high) == ("1.5", "4.0")
+    assert columns["b c"].distinct == 2
+    assert (columns["b c"].low, columns["b c"].high) == ("", ""), "redacted values are never shown"
+    assert columns['ü"'].null_share == 0
+
+
+def test_a_glob_is_one_data_set(tmp_path: Path) -> None:
+    for month in (1, 2):
+        FRAME.to_parquet(tmp_path / f"m{month}.parquet")
+    assert open_source("m*.parquet", directory=tmp_path).profile(redact=()).rows == 8
+
+
+def test_the_digest_follows_the_content(tmp_path: Path) -> None:
+    digests = []
+    for value in (1, 1, 2):
+        (tmp_path / "d.csv").write_text(f"a\n{value}\n")
+        digests.append(open_source("d.csv", directory=tmp_path).profile(redact=()).digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.csv", b"", "is empty"),
+        ("a.csv", b"x,x\n1,2\n", "two columns named 'x'"),
+        ("a.parquet", b"PAR1 and then nothing", "not readable as Parquet"),
+        ("a.csv", b'x,y\n"1,2\n3,4\n5', "not readable as CSV"),
+        ("a.csv", b"x\n\xff\xfe\n", "not readable as CSV"),
+    ],
+)
+def test_broken_files_say_what_is_wrong(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=expected):
+        open_source(name, directory=tmp_path).profile(redact=())
+
+
+def test_truncated_parquet(tmp_path: Path) -> None:
+    FRAME.to_parquet(tmp_path / "a.parquet")
+    whole = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="not readable as Parquet"):
+        open_source("a.parquet", directory=tmp_path).profile(redact=())
+
+
+def test_missing_data_and_unknown_kinds(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no data at"):
+        open_source("none.csv", directory=tmp_path)
+    with pytest.raises(ConfigError, match="no kind we read"):
+        open_source("data.xlsx", directory=tmp_path)
+    with pytest.raises(ConfigError, match="either 'table' or 'query'"):
+        open_source("sqlite:///x.db", directory=tmp_path)
+
+
+def test_sqlite_is_profiled_by_the_database(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "d.db") as connection:
+        FRAME.to_sql("rows", connection, index=False)
+    connection.close()
+    by_table = open_source("sqlite:///d.db", directory=tmp_path, table="rows").profile(redact=("a",))
+    assert by_table.rows == 4
+    columns = {column.name: column for column in by_table.columns}
+    assert columns["a"].null_share == 0.25
+    assert columns["a"].low == ""
+    query = open_source("sqlite:///d.db", directory=tmp_path, query="select * from rows where a > 2")
+    assert query.profile(redact=()).rows == 2
+
+
+def test_a_missing_sqlite_file_is_not_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no database file"):
+        open_source("sqlite:///none.db", directory=tmp_path, table="t").profile(redact=())
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_password_is_in_no_name(tmp_path: Path) -> None:
+    source = open_source("postgresql://ann:hunter2@db.example/x", directory=tmp_path, table="t")
+    assert "hunter2" not in source.name
+
+
+def test_a_suggested_suite_has_a_reason_for_everything(tmp_path: Path) -> None:
+    FRAME.to_parquet(tmp_path / "a.parquet")
+    suite = suggest(open_source("a.parquet", directory=tmp_path).profile(redact=()), name="a")
+    assert len(suite["expectations"]) >= 5
+    assert all(item["meta"]["notes"] for item in suite["expectations"])
+    assert suite == suggest(open_source("a.parquet", directory=tmp_path).profile(redact=()), name="a")
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A PostgreSQL of our own on a socket in a folder; the server refuses to run as root."""
+    if INITDB is None:
+        pytest.skip("the package postgresql is not installed")
+    folder = tmp_path_factory.mktemp("pg")
+    data = folder / "data"
+    user: list[str] = []
+    if os.getuid() == 0:
+        below = folder.relative_to("/tmp").parts if folder.is_relative_to("/tmp") else ()
+        for depth in range(1, len(below) + 1):  # the server's own user has to get there
+            Path("/tmp", *below[:depth]).chmod(0o755)
+        shutil.chown(folder, "postgres")
+        user = ["runuser", "-u", "postgres", "--"]
+    control = [*user, str(INITDB.with_name("pg_ctl")), "-D", str(data), "-w"]
+    subprocess.run([*user, str(INITDB), "-D", str(data), "-U", "ann", "-A", "trust"], check=True, capture_output=True)
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
+    subprocess.run([*control, "-l", str(folder / "log"), "-o", options, "start"], check=True, capture_output=True)
+    yield folder
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_postgresql_is_profiled_by_the_database(postgres: Path) -> None:
+    import sqlalchemy
+
+    url = f"postgresql://ann:hunter2@/postgres?host={postgres}"
+    source = SqlSource(url=url, directory=postgres, table="rows")
+    engine = sqlalchemy.create_engine(source.address)
+    FRAME.to_sql("rows", engine, index=False)
+    engine.dispose()
+    profile = source.profile(redact=())
+    assert profile.rows == 4
+    assert {column.name: column.distinct for column in profile.columns} == {"a": 3, "b c": 2, 'ü"': 4}
+    broken = SqlSource(url=url, directory=postgres, query="select * from nowhere")
+    with pytest.raises(DataError) as caught:
+        broken.profile(redact=())
+    assert "hunter2" not in str(caught.value)
