@@ -12,9 +12,16 @@ MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#!$])")
 
 def plain(text: str, *, longest: int = LONGEST) -> str:
     """One line without control characters, escape codes or direction overrides, cut to `longest` characters."""
-    text = ESCAPES.sub("", str(text))
-    text = "".join(" " if c in "\r\n\t" else c for c in text if c in "\r\n\t" or unicodedata.category(c)[0] != "C")
+    text = str(text)
+    if not text.isprintable():
+        text = "".join(map(_harmless, ESCAPES.sub("", text)))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _harmless(character: str) -> str:
+    if character in "\r\n\t":
+        return " "
+    return "" if unicodedata.category(character)[0] == "C" else character
 
 
 def markdown(text: str, *, longest: int = LONGEST) -> str:

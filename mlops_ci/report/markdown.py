@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mlops_ci.records import Check, StageResult, Status
 from mlops_ci.records.evaluation import EvaluationDetails
-from mlops_ci.records.validation import DatasetValidation, ValidationDetails
+from mlops_ci.records.validation import ExpectationResult, ValidationDetails
 from mlops_ci.report.clean import markdown as clean
 from mlops_ci.report.collect import ModelReport, Report
 from mlops_ci.report.headline import headline
@@ -139,9 +139,7 @@ def _validation(details: ValidationDetails) -> Iterator[str]:
             continue
         text = f"{title}{dataset.rows:,} rows, {held} of {len(dataset.expectations)} expectations hold."
         if bad:
-            text += "\n\n" + table(
-                ("expectation", "found", "examples"), [_expectation(dataset, i) for i in range(len(bad))]
-            )
+            text += "\n\n" + table(("expectation", "found", "examples"), [_expectation(item) for item in bad])
         yield text
         if dataset.diff is not None and dataset.diff.columns:
             diff = dataset.diff
@@ -150,9 +148,7 @@ def _validation(details: ValidationDetails) -> Iterator[str]:
             yield head + table(("column", "what", "was", "is"), rows)
 
 
-def _expectation(dataset: DatasetValidation, index: int) -> tuple[str, str, str]:
-    bad = [item for item in dataset.expectations if item.status is not Status.PASSED]
-    item = bad[index]
+def _expectation(item: ExpectationResult) -> tuple[str, str, str]:
     examples = "; ".join(
         ", ".join(f"{clean(k)} = {clean(v, longest=60)}" for k, v in row.items()) for row in item.examples
     )

@@ -1,0 +1,168 @@
+"""Training and registration on a pipeline so small that DVC is the slow part: real DVC, real MLflow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.person import Person
+
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+TRAIN = """\
+import json, pathlib
+value = json.loads(pathlib.Path("params.json").read_text())["value"]
+pathlib.Path("model").mkdir(exist_ok=True)
+pathlib.Path("model/MLmodel").write_text("flavors: {}\\n")
+pathlib.Path("model/weights").write_text(str(value))
+pathlib.Path("metrics.json").write_text(json.dumps({"loss": value}))
+"""
+DVC = """\
+stages:
+  train:
+    cmd: python train.py
+    deps: [train.py]
+    params: [{params.json: [value]}]
+    outs: [model]
+    metrics: [{metrics.json: {cache: false}}]
+"""
+CONFIG = 'version: 1\nmodels:\n  toy:\n    train: {{environment: "{python}", params: params.json}}\n'
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Person:
+    person = Person(tmp_path / "tiny")
+    person.home.mkdir()
+    person.git("init", "-q", "-b", "main")
+    person.write(".dvc/config", "")
+    person.write("train.py", TRAIN)
+    person.write("params.json", '{"value": 1}')
+    person.write("dvc.yaml", DVC)
+    person.write("mlops.yaml", CONFIG.format(python=sys.executable))
+    person.write(".gitignore", "/model\n")
+    person.git("add", "-A")
+    person.git("commit", "-qm", "Start")
+    return person
+
+
+def train(person: Person, expect: int = 0) -> str:
+    return person.mlops("train", "--model", "toy", expect=expect)
+
+
+def test_a_training_is_recorded_byte_for_byte_and_found_again(tiny: Person) -> None:
+    train(tiny)
+    first = tiny.result("toy", "train")["details"]
+    assert first["stages"] == [{"name": "train", "action": "ran", "seconds": None}]
+    assert first["metrics"] == {"loss": 1.0}
+    (run,) = tiny.runs()
+    assert run.data.tags["mlops_ci.inputs"] == first["inputs_digest"]
+    stored = tiny.home / ".mlops/artifacts/toy" / run.info.run_id / "artifacts/model"
+    assert {p.name: p.read_bytes() for p in stored.iterdir()} == {
+        p.name: p.read_bytes() for p in (tiny.home / "model").iterdir()
+    }
+    train(tiny)
+    assert tiny.result("toy", "train")["details"]["reused"]
+    (tiny.home / ".mlops/trained/toy.json").unlink()
+    train(tiny)
+    assert tiny.result("toy", "train")["details"]["reused"], "without its note the run is found in MLflow"
+    assert len(tiny.runs()) == 1
+
+
+def test_a_lock_that_nobody_ran_makes_no_candidate(tiny: Person) -> None:
+    """`dvc commit -f` after a swap of the model's bytes: the lock says so, the training says otherwise."""
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], cwd=tiny.home, check=True)
+    honest = (tiny.home / "model/weights").read_text()
+    (tiny.home / "model/weights").write_text("forged")
+    (tiny.home / ".dvc/cache/runs").rename(tiny.home / "gone")
+    subprocess.run([sys.executable, "-m", "dvc", "commit", "-fq"], cwd=tiny.home, check=True)
+    (tiny.home / ".dvc/cache/runs").rename(tiny.home / "gone too")
+    train(tiny)
+    assert (tiny.home / "model/weights").read_text() == honest
+    assert tiny.result("toy", "train")["details"]["stages"][0]["action"] == "ran"
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("raise KeyError('speed')", "KeyError: 'speed'"),
+        (TRAIN.replace('"model/MLmodel"', '"model/other"'), "holds no MLmodel file"),
+        (TRAIN.replace("json.dumps({", "str({"), "it is not JSON"),
+        (TRAIN.replace('{"loss": value}', '{"loss": float("nan")}'), "'loss' is nan"),
+        (TRAIN + "pathlib.Path('model/link').symlink_to('/etc/hostname')\n", "symbolic link"),
+        ("import os; os.kill(os.getpid(), 9)", "failed"),
+        ("print('x' * 5_000_000); raise SystemExit(7)", "exit 7"),
+    ],
+)
+def test_what_a_training_does_wrong_is_told(tiny: Person, script: str, expected: str) -> None:
+    tiny.write("train.py", script)
+    tiny.commit("Break it")
+    said = train(tiny, expect=3)
+    assert expected in said
+    assert tiny.runs() == []
+    tiny.write("train.py", TRAIN)
+    tiny.commit("Mend it")
+    train(tiny)
+    assert len(tiny.runs()) == 1
+
+
+def test_a_training_that_hangs_is_ended(tiny: Person) -> None:
+    tiny.write("train.py", "import signal; signal.pause()")
+    tiny.write("mlops.yaml", (tiny.home / "mlops.yaml").read_text().replace("{env", "{timeout: 6, env"))
+    tiny.commit("Hang")
+    assert "did not end within 6 s" in train(tiny, expect=3)
+
+
+def test_verify_names_what_came_out_differently(tiny: Person) -> None:
+    tiny.write("train.py", TRAIN.replace("str(value)", "str(__import__('time').time_ns())"))
+    tiny.commit("Write the time")
+    said = tiny.mlops("train", "--model", "toy", "--verify")
+    assert "two trainings wrote different outputs: model" in said
+    assert tiny.result("toy", "train")["details"]["unstable_outputs"] == ["model"]
+
+
+def test_without_dvc_the_cure_is_named(tiny: Person) -> None:
+    (tiny.home / ".dvc/config").unlink()
+    (tiny.home / ".dvc").rename(tiny.home / "no-dvc")
+    assert "dvc init" in train(tiny, expect=2)
+
+
+def test_a_remote_that_is_gone_is_named_in_dvcs_words(tiny: Person) -> None:
+    tiny.write(".dvc/config", "[core]\n    remote = r\n['remote \"r\"']\n    url = /proc/no/such/place\n")
+    said = train(tiny, expect=3)
+    assert "could not push to the DVC remote" in said
+
+
+def test_another_machine_finds_the_run_and_restores_nothing(tiny: Person, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/shared.db"
+    text = (tiny.home / "mlops.yaml").read_text() + f"tracking: {{uri: '{store}', artifacts: 'file://{tmp_path}/a'}}\n"
+    tiny.write("mlops.yaml", text)
+    tiny.commit("Share the store")
+    train(tiny)
+    tiny.git("clone", "-q", str(tiny.home), str(tmp_path / "other"))
+    there = Person(tmp_path / "other")
+    train(there)
+    assert there.result("toy", "train")["details"]["reused"]
+    assert not (there.home / "model").exists()
+
+
+def test_register_refuses_what_was_never_judged(tiny: Person) -> None:
+    assert "nothing was trained" in tiny.mlops("register", "--model", "toy", expect=11)
+    train(tiny)
+    assert "never judged" in tiny.mlops("register", "--model", "toy", expect=11)
+
+
+def test_register_refuses_a_dirty_tree(tiny: Person) -> None:
+    tiny.write("params.json", '{"value": 2}')
+    assert "uncommitted" in tiny.mlops("register", "--model", "toy", expect=2)
+
+
+def test_a_server_that_is_down_is_told_within_bounds(tiny: Person) -> None:
+    tiny.write("mlops.yaml", (tiny.home / "mlops.yaml").read_text() + "tracking: {uri: 'http://127.0.0.1:9'}\n")
+    tiny.commit("Point to nobody")
+    person = Person(tiny.home, {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"})
+    said = person.mlops("train", "--model", "toy", expect=3)
+    assert "MLflow at http://127.0.0.1:9 failed" in said
+    assert json.loads((tiny.home / ".mlops/results/toy/train.json").read_text())["status"] == "error"
