@@ -91,7 +91,6 @@ def test_a_lock_that_nobody_ran_makes_no_candidate(tiny: Person) -> None:
         (TRAIN.replace('"model/MLmodel"', '"model/other"'), "holds no MLmodel file"),
         (TRAIN.replace("json.dumps({", "str({"), "it is not JSON"),
         (TRAIN.replace('{"loss": value}', '{"loss": float("nan")}'), "'loss' is nan"),
-        (TRAIN + "pathlib.Path('model/link').symlink_to('/etc/hostname')\n", "symbolic link"),
         ("import os; os.kill(os.getpid(), 9)", "failed"),
         ("print('x' * 5_000_000); raise SystemExit(7)", "exit 7"),
     ],
