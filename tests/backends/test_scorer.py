@@ -20,7 +20,7 @@ from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import StageFailed
 from mlops_ci.ports import Asked, HoldoutColumns, Interpreter, MeasuringJob, ScoringJob
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ROWS = 120
 PYTHON = Interpreter(path=Path(sys.executable), digest="", version="", description="the tests' own")
 LATE = Asked(task="classification", label="late", positive="yes")

@@ -21,7 +21,7 @@ from mlops_ci.ports import ScoringJob
 from mlops_ci.records import Severity, Status, Verdict
 from tests.stages.judging import PYTHON, Lab, checks, details, rows
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 FIRST: dict[str, Any] = {"first_model": "allow"}
 OWN = """\
 def miss(y_true, y_score):
