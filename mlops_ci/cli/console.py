@@ -31,7 +31,13 @@ class Console:
     live: bool = False
     actions: bool = False
     color: bool = False
-    width: int = 100
+
+    @property
+    def width(self) -> int:
+        """Columns to fill: the terminal's (or COLUMNS), as far as a line can be read."""
+        import shutil
+
+        return max(60, min(shutil.get_terminal_size((100, 24)).columns, 120))
 
     def say(self, text: str) -> None:
         """A line of progress."""
@@ -87,21 +93,11 @@ def _rich(color: bool) -> RichConsole:
 
 
 def detect(environ: Mapping[str, str], *, quiet: bool, json: bool) -> Console:
-    """Choose from the environment (NO_COLOR, FORCE_COLOR, TERM, COLUMNS, GITHUB_ACTIONS) and what stderr is."""
-    import shutil
-
+    """Choose from the environment (NO_COLOR, FORCE_COLOR, TERM, GITHUB_ACTIONS) and what stderr is."""
     terminal = sys.stderr.isatty() and environ.get("TERM", "") != "dumb"
     actions = environ.get("GITHUB_ACTIONS") == "true"
     color = not environ.get("NO_COLOR") and (terminal or bool(environ.get("FORCE_COLOR")))
-    width = shutil.get_terminal_size((100, 24)).columns
-    return Console(
-        quiet=quiet,
-        json=json,
-        live=terminal and not actions,
-        actions=actions,
-        color=color,
-        width=max(60, min(width, 120)),
-    )
+    return Console(quiet=quiet, json=json, live=terminal and not actions, actions=actions, color=color)
 
 
 def error_text(error: MlopsError) -> str:

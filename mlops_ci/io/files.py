@@ -7,7 +7,6 @@ import errno
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from mlops_ci.errors import BackendError
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` with `content` in one step. Raises BackendError where the disk is full or not writable."""
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -5,7 +5,6 @@ One `Git` is one moment: what it found once about the working tree it keeps, so 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,9 +13,12 @@ from pathlib import Path
 from mlops_ci.errors import RepositoryError
 from mlops_ci.io import git_command
 from mlops_ci.io.git_tree import RevisionTree, WorkingTree
+from mlops_ci.io.process import MissingProgram
 
 DEFAULT_BRANCHES = ("main", "master")
 OURS = ".mlops/"
+HEAD = "# branch.oid "
+FIELDS = {"1": 8, "u": 10}  # what stands before the path in an entry: of a changed file, of an unmerged one
 WHOLE_HISTORY = "git fetch --unshallow origin; in GitHub Actions, give actions/checkout 'fetch-depth: 0'"
 
 
@@ -30,9 +32,10 @@ class Git:
     @classmethod
     def open(cls, directory: Path) -> Git:
         """The repository around `directory`. Raises RepositoryError where there is none, or no git."""
-        if shutil.which("git") is None:
-            raise RepositoryError("git is not installed", hint="install it, e.g. 'apt-get install git'")
-        done = git_command.run(directory, "rev-parse", "--show-toplevel")
+        try:
+            done = git_command.run(directory, "rev-parse", "--show-toplevel")
+        except MissingProgram:
+            raise RepositoryError("git is not installed", hint="install it, e.g. 'apt-get install git'") from None
         if done.code == 0 and done.stdout.strip():
             return cls(Path(done.stdout.rstrip("\n")).resolve())
         if "dubious ownership" in done.stderr:
@@ -51,7 +54,8 @@ class Git:
 
     def head(self) -> str:
         """The full SHA of HEAD. Raises RepositoryError where there is no commit yet."""
-        if (found := self._commit("HEAD")) is None:
+        found = next(line for line in self._status if line.startswith(HEAD)).removeprefix(HEAD)
+        if found == "(initial)":
             raise RepositoryError(
                 "the repository has no commits yet", hint="git add -A && git commit -m 'Start', then run again"
             )
@@ -67,17 +71,20 @@ class Git:
         return tuple(sorted(self._changed))
 
     @cached_property
-    def _status(self) -> frozenset[tuple[str, str]]:
+    def _status(self) -> list[str]:
+        """Git's status of HEAD and of every path that differs from it, one entry each (porcelain, version 2)."""
+        words = ("--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "-uall", "--no-renames")
+        return git_command.records(self.root, "status", *words, "--ignore-submodules=none")
+
+    @cached_property
+    def _entries(self) -> frozenset[tuple[str, str]]:
         """(two letters of git's status, path); a path that is deleted and untracked stands there twice."""
-        entries = git_command.records(
-            self.root, "status", "--porcelain=v1", "-z", "-uall", "--no-renames", "--ignore-submodules=none"
-        )
-        found = ((entry[:2], entry[3:]) for entry in entries)
+        found = (_entry(line) for line in self._status if not line.startswith("#"))
         return frozenset((letters, path.rstrip("/")) for letters, path in found if f"/{OURS}" not in f"/{path}")
 
     @property
     def _changed(self) -> frozenset[str]:
-        return frozenset(path for _, path in self._status)
+        return frozenset(path for _, path in self._entries)
 
     def resolve(self, revision: str) -> str:
         """The full SHA of a revision. Raises RepositoryError where git knows none of that name."""
@@ -161,6 +168,14 @@ class Git:
 
     def working_tree(self) -> WorkingTree:
         """The files as they would be committed now: tracked and untracked, not ignored."""
-        untracked = {path for letters, path in self._status if letters == "??"}
-        removed = {path for letters, path in self._status if letters[0] == "D"}
+        untracked = {path for letters, path in self._entries if letters == "??"}
+        removed = {path for letters, path in self._entries if letters[0] == "D"}
         return WorkingTree(self.root, self.tree(self.head()), self._changed, frozenset(removed - untracked))
+
+
+def _entry(line: str) -> tuple[str, str]:
+    kind, _, rest = line.partition(" ")
+    if kind not in FIELDS:
+        return kind * 2, rest
+    words = line.split(" ", FIELDS[kind])
+    return words[1], words[-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +20,13 @@ from mlops_ci.io import clock
 
 TAIL_LINES = 20
 LONGEST_LINE = 4_000
+
+
+class MissingProgram(BackendError):
+    """A program that is not on the PATH."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(f"program not found: {program}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +137,10 @@ def stream(
 
 def _supervised(argv: Sequence[str | Path], env: Mapping[str, str] | None) -> list[str]:
     words = [str(word) for word in argv]
-    if shutil.which(words[0], path=None if env is None else env.get("PATH")) is None:
-        raise BackendError(f"program not found: {words[0]}")
+    from shutil import which  # late: it brings every compression library, and `check` is to start fast
+
+    if which(words[0], path=None if env is None else env.get("PATH")) is None:
+        raise MissingProgram(words[0])
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")), *words]
 
 
@@ -144,7 +152,7 @@ def _start(
             words, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
         )
     except FileNotFoundError:
-        raise BackendError(f"program not found: {words[0]}") from None
+        raise MissingProgram(words[0]) from None
     except OSError as error:
         raise BackendError(f"could not start {words[0]}: {error.strerror}") from error
 

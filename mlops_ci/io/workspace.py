@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mlops_ci.errors import BackendError
 from mlops_ci.io import files
-from mlops_ci.records import CodecError, StageResult, decode, encode
+from mlops_ci.records.codec import CodecError, decode, encode
+from mlops_ci.records.results import StageResult
 
 
 @dataclass(frozen=True)
