@@ -55,7 +55,7 @@ def measure(command: Command, *, cwd: Path, env: Mapping[str, str] | None = None
     return Run(
         seconds=time.perf_counter() - started,
         cpu=usage.ru_utime + usage.ru_stime,
-        memory_mb=usage.ru_maxrss / 1024,
+        memory_mb=usage.ru_maxrss * 1024 / 1e6,
         code=child.returncode,
     )
 
