@@ -6,6 +6,8 @@ next; `docs` is a page of the documentation. Anything else that escapes is a bug
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 DOCS = "docs/"
 
 
@@ -25,6 +27,14 @@ class MlopsError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The hint about a name that is not known: the nearest one that is, or else `otherwise`."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), 1)
+    return f"did you mean '{close[0]}'?" if close else otherwise
 
 
 class UsageError(MlopsError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlops_ci.records import Candidate, Judgement, Version
+from mlops_ci.records.models import Candidate, Judgement, Version
 from mlops_ci.records.training import PipelineStage
 from mlops_ci.records.validation import DataProfile, ExpectationResult
 

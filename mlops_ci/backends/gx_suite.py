@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Collection
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.errors import ConfigError
-from mlops_ci.records import Severity
+from mlops_ci.errors import ConfigError, did_you_mean
+from mlops_ci.records.results import Severity
 
 OLD_KEYS = ("expectation_suite_name", "data_asset_type", "ge_cloud_id")
 
@@ -62,8 +61,7 @@ def _check(entry: Any, path: Path, line: int, known: Collection[str]) -> None:
         raise _error("each expectation is a map with 'type' and 'kwargs'", path, line)
     kind = entry["type"]
     if known and kind not in known:
-        close = difflib.get_close_matches(kind, known, 1)
-        hint = f"did you mean '{close[0]}'?" if close else "see greatexpectations.io/expectations for the list"
+        hint = did_you_mean(kind, known, "see greatexpectations.io/expectations for the list")
         raise _error(f"there is no expectation '{kind}'", path, line, hint)
     if not isinstance(entry.get("kwargs", {}), dict):
         raise _error(f"the 'kwargs' of '{kind}' must be a map", path, line)

@@ -13,7 +13,7 @@ from mlops_ci.backends.gx_suite import Suite, read_suite, severity_of
 from mlops_ci.backends.sql_source import SqlSource
 from mlops_ci.errors import BackendError, ConfigError, DataError, MissingExtra
 from mlops_ci.ports import DataSource, Say
-from mlops_ci.records import Status
+from mlops_ci.records.results import Status
 from mlops_ci.records.validation import ExpectationResult
 
 EXAMPLES = 5

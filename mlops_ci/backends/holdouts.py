@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from mlops_ci.backends import row_hash
 from mlops_ci.backends.predictions import read_predictions
 from mlops_ci.digests.directory import digest_file
-from mlops_ci.errors import ConfigError, DataError, MissingExtra
+from mlops_ci.errors import ConfigError, DataError, MissingExtra, did_you_mean
 from mlops_ci.ports import Asked, Coded, HoldoutColumns, HoldoutRows, Overlap, PredictedRows
 
 SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
@@ -129,8 +128,7 @@ def _as_asked(path: Path, columns: HoldoutColumns, task: str) -> Iterator[None]:
 
 
 def _no_column(column: str, key: str, data: Path, names: list[str]) -> ConfigError:
-    close = difflib.get_close_matches(column, names, 1)
-    hint = f"did you mean '{close[0]}'?" if close else f"columns: {', '.join(names[:20])}"
+    hint = did_you_mean(column, names, f"columns: {', '.join(names[:20])}")
     return ConfigError(f"{data.name} has no column '{column}' (evaluate.{key})", hint=hint, docs="evaluation.md")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_ci.backends.mlflow_client import MlflowStore
 from mlops_ci.backends.mlflow_tracker import MODEL_ARTIFACT, PREFIX
 from mlops_ci.io import clock, files
-from mlops_ci.records import Candidate, Version
+from mlops_ci.records.models import Candidate, Version
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

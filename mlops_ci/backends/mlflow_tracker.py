@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from mlops_ci.backends.mlflow_client import MlflowStore
 from mlops_ci.ports import TrainedModel
-from mlops_ci.records import Candidate, CodecError, Judgement, decode, encode
+from mlops_ci.records.codec import CodecError, decode, encode
+from mlops_ci.records.models import Candidate, Judgement
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -10,7 +10,8 @@ import click
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.session import open_session
 from mlops_ci.digests.imports import import_checks
-from mlops_ci.records import Affected, encode
+from mlops_ci.records.affected import Affected
+from mlops_ci.records.codec import encode
 
 
 @click.command("affected")

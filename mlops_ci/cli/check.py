@@ -9,7 +9,8 @@ import click
 from mlops_ci.cli.options import common, config_options
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.errors import RepositoryError
-from mlops_ci.records import Check, Status, encode
+from mlops_ci.records.codec import encode
+from mlops_ci.records.results import Check, Status
 from mlops_ci.stages.check import check_config
 
 

@@ -15,7 +15,8 @@ from mlops_ci.config.types import Model
 from mlops_ci.errors import MissingExtra
 from mlops_ci.io import clock
 from mlops_ci.ports import Say
-from mlops_ci.records import Affected, StageResult, Status
+from mlops_ci.records.affected import Affected
+from mlops_ci.records.results import StageResult, Status
 from mlops_ci.stages.provide import provide
 from mlops_ci.stages.train import known_candidate
 

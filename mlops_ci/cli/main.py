@@ -13,7 +13,7 @@ from importlib import import_module
 import click
 
 from mlops_ci.cli.surroundings import settle
-from mlops_ci.errors import MlopsError
+from mlops_ci.errors import MlopsError, did_you_mean
 
 # name → (module below mlops_ci.cli, one line of help). The line here and the command's own first line agree (test).
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -53,10 +53,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            from difflib import get_close_matches
-
-            close = get_close_matches(args[0], COMMANDS, 1)
-            ctx.fail(f"no command '{args[0]}'" + (f"; did you mean '{close[0]}'?" if close else "; see --help"))
+            ctx.fail(f"no command '{args[0]}'; {did_you_mean(args[0], COMMANDS, 'see --help')}")
         return super().resolve_command(ctx, args)
 
 

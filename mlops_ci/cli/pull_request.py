@@ -10,7 +10,9 @@ import click
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, one_run, perform_one, show
 from mlops_ci.cli.session import Session, open_session
-from mlops_ci.records import Affected, StageResult, Status, encode, exit_code
+from mlops_ci.records.affected import Affected
+from mlops_ci.records.codec import encode
+from mlops_ci.records.results import StageResult, Status, exit_code
 
 STAGES = ("affected", "validate", "train", "evaluate")
 

@@ -9,7 +9,9 @@ from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Model
 from mlops_ci.io import files
 from mlops_ci.ports import Say
-from mlops_ci.records import Affected, StageResult, encode, exit_code
+from mlops_ci.records.affected import Affected
+from mlops_ci.records.codec import encode
+from mlops_ci.records.results import StageResult, exit_code
 from mlops_ci.stages.perform import perform
 
 StageFunction = Callable[[Model, Affected, Say], StageResult]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +15,15 @@ from mlops_ci.config.load import load
 from mlops_ci.config.types import Config, Model
 from mlops_ci.digests.inputs import Inputs
 from mlops_ci.digests.sources import Project
-from mlops_ci.errors import UsageError
+from mlops_ci.errors import UsageError, did_you_mean
 from mlops_ci.io.git import Git
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.records import Affected, Origin
+from mlops_ci.records.results import Origin
 from mlops_ci.stages.inputs import model_inputs
 
 if TYPE_CHECKING:
     from mlops_ci.ports import Registry, Tracker
+    from mlops_ci.records.affected import Affected
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,10 @@ class Session:
         """One model by name. Raises UsageError with the nearest name."""
         if name in self.config.models:
             return self.config.models[name]
-        close = difflib.get_close_matches(name, self.config.models, 1)
         known = ", ".join(self.config.models)
         raise UsageError(
             f"no model '{name}' in {self.config.path.name}",
-            hint=f"did you mean '{close[0]}'?" if close else f"models: {known}",
+            hint=did_you_mean(name, self.config.models, f"models: {known}"),
             docs="configuration.md#models",
         )
 

@@ -12,7 +12,8 @@ from mlops_ci.cli.run_stage import StageFunction, run_stage
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.config.types import Model
 from mlops_ci.ports import Say
-from mlops_ci.records import Affected, StageResult
+from mlops_ci.records.affected import Affected
+from mlops_ci.records.results import StageResult
 from mlops_ci.stages.train import Trainer, train
 
 

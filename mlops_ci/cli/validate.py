@@ -14,7 +14,9 @@ from mlops_ci.cli.session import Session, open_session
 from mlops_ci.cli.train import trainer
 from mlops_ci.config.types import Dataset, Model
 from mlops_ci.ports import DataSource, Say
-from mlops_ci.records import Affected, CodecError, StageResult, decode
+from mlops_ci.records.affected import Affected
+from mlops_ci.records.codec import CodecError, decode
+from mlops_ci.records.results import StageResult
 from mlops_ci.records.validation import ValidationDetails
 from mlops_ci.stages.producers import producer
 from mlops_ci.stages.provide import provide

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -67,7 +66,9 @@ def shown(value: Any) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that was probably meant, or ''."""
-    return next(iter(difflib.get_close_matches(name.lower(), list(known), 1, cutoff=0.6)), "")
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name.lower(), list(known), 1, cutoff=0.6)), "")
 
 
 def dotted(path: Iterable[str | int]) -> str:

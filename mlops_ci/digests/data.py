@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from mlops_ci.digests.inputs import find_inputs
 from mlops_ci.digests.paths import is_inside
 from mlops_ci.digests.sources import Project
 from mlops_ci.digests.stages import Stage
-from mlops_ci.errors import PipelineError
+from mlops_ci.errors import PipelineError, did_you_mean
 
 WILDCARD = re.compile(r"[*?\[]")
 CREDENTIALS = re.compile(r"^([a-z0-9+.-]+://)[^/@]*@", re.IGNORECASE)
@@ -46,10 +45,9 @@ class DataNames:
         found = dict(self._pattern(path) if WILDCARD.search(path) else self._plain(path))
         if found:
             return found
-        near = difflib.get_close_matches(path, self.project.files.ordered, 1)
         raise PipelineError(
             f"'{path}' is in neither git nor DVC, and no stage writes it",
-            hint=f"did you mean '{near[0]}'?" if near else f"dvc add {path}, then commit {path}.dvc",
+            hint=did_you_mean(path, self.project.files.ordered, f"dvc add {path}, then commit {path}.dvc"),
         )
 
     def _plain(self, path: str) -> Iterator[tuple[str, str]]:

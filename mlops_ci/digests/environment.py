@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 import re
 
 from mlops_ci.digests.tree import Tree
-from mlops_ci.errors import ConfigError
+from mlops_ci.errors import ConfigError, did_you_mean
 
 CANDIDATES = ("requirements.txt", "uv.lock", "pyproject.toml")
 FILES = (".txt", ".in", ".toml", ".lock")
@@ -65,10 +64,10 @@ def _whole(tree: Tree, path: str) -> tuple[str, ...]:
 
 
 def _missing(tree: Tree, path: str, why: str = "") -> ConfigError:
-    near = difflib.get_close_matches(path, [name for name in tree.paths() if name.endswith(FILES)], 1)
+    files = [name for name in tree.paths() if name.endswith(FILES)]
     return ConfigError(
         f"the environment file '{path}' is not in git{why}",
-        hint=f"did you mean '{near[0]}'?" if near else f"git add {path}, or name another file in train.environment",
+        hint=did_you_mean(path, files, f"git add {path}, or name another file in train.environment"),
         docs="configuration.md#train",
     )
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlops_ci.digests.paths import is_inside
 from mlops_ci.digests.sources import Project
 from mlops_ci.digests.stages import Stage
-from mlops_ci.errors import PipelineError
+from mlops_ci.errors import PipelineError, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +32,10 @@ def reach(project: Project, file: str, target: str) -> tuple[ResolvedStage, ...]
     stages = project.stages(file)
     names = [name for name in stages if name == target] or [name for name in stages if name.startswith(f"{target}@")]
     if not names:
-        close = difflib.get_close_matches(target, stages, 1)
         raise PipelineError(
             f"there is no stage '{target}'",
             where=file,
-            hint=f"did you mean '{close[0]}'?" if close else f"stages: {', '.join(stages) or 'none'}",
+            hint=did_you_mean(target, stages, f"stages: {', '.join(stages) or 'none'}"),
         )
     walk = _Walk(project, project.dvc_root(file))
     try:

@@ -19,7 +19,7 @@ from mlops_ci.digests.inputs import Inputs
 from mlops_ci.digests.paths import is_inside
 from mlops_ci.digests.stages import Stage
 from mlops_ci.digests.tree import Tree
-from mlops_ci.records import Check, Severity, Status
+from mlops_ci.records.results import Check, Severity, Status
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from mlops_ci.digests import parameters
 from mlops_ci.digests.context import Context
 from mlops_ci.digests.interpolate import Unresolved, resolve, spell
 from mlops_ci.digests.tree import Tree
-from mlops_ci.errors import PipelineError
+from mlops_ci.errors import PipelineError, did_you_mean
 from mlops_ci.yaml12 import Document, YamlError, load
 
 DEFAULT_PARAMS = "params.yaml"
@@ -153,8 +152,7 @@ class _File:
         """Refuse keys DVC does not know: a misspelt `deps` would hide what decides the model."""
         for key in body:
             if key not in KEYS:
-                close = difflib.get_close_matches(str(key), (*KEYS, *LOOPS), 1)
-                hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(KEYS)}"
+                hint = did_you_mean(str(key), (*KEYS, *LOOPS), f"known: {', '.join(KEYS)}")
                 inner = f"{path}.do.{key}" if f"{path}.do.{key}" in self.document.lines else f"{path}.{key}"
                 self._fail(f"stage '{name}' has no key '{key}'", inner, hint)
 
@@ -223,8 +221,7 @@ class _File:
         try:
             return parameters.parameter(key, values)
         except Unresolved:
-            close = difflib.get_close_matches(key, parameters.names(values), 1)
-            hint = f"did you mean '{close[0]}'?" if close else f"add it to {file}, or take it out of 'params:'"
+            hint = did_you_mean(key, parameters.names(values), f"add it to {file}, or take it out of 'params:'")
             self._fail(f"stage '{stage}': {file} has no parameter '{key}'", path, hint)
 
     def _line(self, path: str, key: str, index: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scipy.special import ndtri
 
-from mlops_ci.records import Verdict
+from mlops_ci.records.results import Verdict
 
 POWER = 0.8
 

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 from mlops_ci.errors import BackendError
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.records import Affected, CodecError, StageResult, Status, decode
+from mlops_ci.records.affected import Affected
+from mlops_ci.records.codec import CodecError, decode
 from mlops_ci.records.evaluation import EvaluationDetails
+from mlops_ci.records.results import StageResult, Status
 from mlops_ci.records.training import RegistrationDetails, TrainingDetails
 from mlops_ci.records.validation import ValidationDetails
 

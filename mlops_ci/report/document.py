@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mlops_ci.records import encode
+from mlops_ci.records.codec import encode
 from mlops_ci.report.collect import Report
 from mlops_ci.report.headline import headline
 

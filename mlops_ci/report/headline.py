@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlops_ci.records import Check, StageResult, Status, Verdict, decode
+from mlops_ci.records.codec import decode
 from mlops_ci.records.evaluation import EvaluationDetails, MetricResult
+from mlops_ci.records.results import Check, StageResult, Status, Verdict
 from mlops_ci.report.numbers import interval
 
 ORDER = ("affected", "validate", "train", "evaluate", "register")

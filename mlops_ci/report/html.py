@@ -8,7 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 from mlops_ci import __version__
-from mlops_ci.records import Check, Status
+from mlops_ci.records.results import Check, Status
 from mlops_ci.report import charts
 from mlops_ci.report.clean import plain
 from mlops_ci.report.collect import ModelReport, Report

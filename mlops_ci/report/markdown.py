@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mlops_ci.records import Check, StageResult, Status
 from mlops_ci.records.evaluation import EvaluationDetails
+from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.validation import ExpectationResult, ValidationDetails
 from mlops_ci.report.clean import markdown as clean
 from mlops_ci.report.collect import ModelReport, Report

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from mlops_ci.records import Check, StageResult, Status, decode
+from mlops_ci.records.codec import decode
 from mlops_ci.records.evaluation import EvaluationDetails
+from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.validation import DatasetValidation, ExpectationResult, ValidationDetails
 from mlops_ci.report.clean import plain
 from mlops_ci.report.headline import headline

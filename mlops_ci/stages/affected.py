@@ -17,7 +17,9 @@ from mlops_ci.digests.sources import Project, is_record
 from mlops_ci.digests.stages import DEFAULT_PARAMS
 from mlops_ci.errors import MlopsError
 from mlops_ci.io.git import Git
-from mlops_ci.records import Affected, Change, StageResult, encode, status_of
+from mlops_ci.records.affected import Affected, Change
+from mlops_ci.records.codec import encode
+from mlops_ci.records.results import StageResult, status_of
 from mlops_ci.stages.inputs import JudgedOn, compared_config, folder_of, judged_on, model_inputs
 
 if TYPE_CHECKING:

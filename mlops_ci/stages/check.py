@@ -11,7 +11,7 @@ from mlops_ci.config.types import Config, Model
 from mlops_ci.digests.imports import import_checks
 from mlops_ci.digests.sources import Project
 from mlops_ci.errors import MlopsError
-from mlops_ci.records import Check, Severity, Status
+from mlops_ci.records.results import Check, Severity, Status
 from mlops_ci.stages.inputs import model_inputs
 from mlops_ci.stages.producers import full_path, producer
 

@@ -12,7 +12,7 @@ from mlops_ci.config.types import Evaluate, Model
 from mlops_ci.errors import ConfigError, MlopsError
 from mlops_ci.evaluation.problem import Problem, Scores
 from mlops_ci.ports import Asked, Coded, HoldoutRows, Interpreter, PredictedRows, Registry, Say
-from mlops_ci.records import Candidate, Version
+from mlops_ci.records.models import Candidate, Version
 from mlops_ci.stages.scoring import Bench, Scored, Subject, environment_of, predictions_of
 
 MOST_CLASSES = 1000

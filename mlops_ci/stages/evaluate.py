@@ -14,8 +14,10 @@ from mlops_ci.evaluation import charts, flips
 from mlops_ci.evaluation.verdict import overall
 from mlops_ci.io import files
 from mlops_ci.ports import HoldoutRows, Interpreter, Overlap, Registry, Say
-from mlops_ci.records import Candidate, Check, Judgement, StageResult, Status, Verdict, Version, encode, status_of
+from mlops_ci.records.codec import encode
 from mlops_ci.records.evaluation import EvaluationDetails
+from mlops_ci.records.models import Candidate, Judgement, Version
+from mlops_ci.records.results import Check, StageResult, Status, Verdict, status_of
 from mlops_ci.records.training import ParamChange
 from mlops_ci.stages.contest import Contest, hold, unusable
 from mlops_ci.stages.gates import Rules, check_gates, settled, unchecked

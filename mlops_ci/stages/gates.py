@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from mlops_ci.config.types import Gate, Model, Slice
 from mlops_ci.evaluation.verdict import satisfies
 from mlops_ci.ports import Overlap
-from mlops_ci.records import Check, Severity, Status, Verdict
 from mlops_ci.records.evaluation import MetricResult
+from mlops_ci.records.results import Check, Severity, Status, Verdict
 from mlops_ci.stages.contest import Contest, environments_of
 from mlops_ci.stages.measuring import Measured, label_of
 

@@ -16,7 +16,7 @@ from mlops_ci.digests.inputs import Inputs, find_inputs
 from mlops_ci.digests.sources import Project
 from mlops_ci.digests.tree import Tree
 from mlops_ci.errors import ConfigError, PipelineError
-from mlops_ci.records import encode
+from mlops_ci.records.codec import encode
 
 Found = TypeVar("Found")
 

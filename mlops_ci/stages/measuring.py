@@ -13,8 +13,8 @@ from mlops_ci.evaluation.problem import Codes, Undefined
 from mlops_ci.evaluation.resampled import from_replicates
 from mlops_ci.evaluation.slices import Cut, assess_slices, by_quantile, rows_by_code
 from mlops_ci.ports import HoldoutColumns, HoldoutRows, Interpreter, MeasuringJob
-from mlops_ci.records import Verdict
 from mlops_ci.records.evaluation import Flips, Interval, MetricResult, SliceResult
+from mlops_ci.records.results import Verdict
 from mlops_ci.stages.contest import Contest, Opponent
 from mlops_ci.stages.scoring import Bench
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 
 from mlops_ci.config.types import Override
-from mlops_ci.errors import ConfigError
-from mlops_ci.records import Check, Status
+from mlops_ci.errors import ConfigError, did_you_mean
+from mlops_ci.records.results import Check, Status
 
 
 def verify_overrides(
@@ -19,10 +18,9 @@ def verify_overrides(
     for index, override in enumerate(overrides):
         place = where(f"overrides[{index}]")
         if override.gate not in names:
-            close = difflib.get_close_matches(override.gate, names, 1)
             raise ConfigError(
                 f"an override names no gate: '{override.gate}'",
-                hint=f"did you mean '{close[0]}'?" if close else f"gates: {', '.join(names)}",
+                hint=did_you_mean(override.gate, names, f"gates: {', '.join(names)}"),
                 docs="evaluation.md#overrides",
                 where=place,
             )

@@ -9,7 +9,7 @@ from mlops_ci import __version__
 from mlops_ci.errors import MlopsError
 from mlops_ci.io import clock
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.records import Failure, Origin, StageResult, Status
+from mlops_ci.records.results import Failure, Origin, StageResult, Status
 
 
 def perform(

@@ -10,7 +10,9 @@ from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import GateFailed, MlopsError, StaleError, UsageError
 from mlops_ci.ports import Registry, Tracker
-from mlops_ci.records import Candidate, Origin, StageResult, Status, Version, encode
+from mlops_ci.records.codec import encode
+from mlops_ci.records.models import Candidate, Version
+from mlops_ci.records.results import Origin, StageResult, Status
 from mlops_ci.records.training import RegistrationDetails
 
 

@@ -18,18 +18,9 @@ from mlops_ci.errors import BackendError, MlopsError, StageFailed
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.ports import Environments, Interpreter, Pipeline, PipelineJob, PipelineRun, Say, Tracker, TrainedModel
-from mlops_ci.records import (
-    Candidate,
-    Check,
-    CodecError,
-    Origin,
-    Severity,
-    StageResult,
-    Status,
-    decode,
-    encode,
-    status_of,
-)
+from mlops_ci.records.codec import CodecError, decode, encode
+from mlops_ci.records.models import Candidate
+from mlops_ci.records.results import Check, Origin, Severity, StageResult, Status, status_of
 from mlops_ci.records.training import TrainingDetails
 from mlops_ci.stages.inputs import folder_of
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from mlops_ci.config.types import Dataset, Model
 from mlops_ci.errors import DataError
 from mlops_ci.ports import DataSource, Say, Validator
-from mlops_ci.records import Check, StageResult, Status, encode, status_of
+from mlops_ci.records.codec import encode
+from mlops_ci.records.results import Check, StageResult, Status, status_of
 from mlops_ci.records.validation import (
     ColumnChange,
     ColumnProfile,

@@ -14,7 +14,7 @@ from mlops_ci.backends.gx_suggest import suggest
 from mlops_ci.backends.gx_validator import GreatExpectations
 from mlops_ci.backends.sources import open_source
 from mlops_ci.errors import ConfigError, DataError
-from mlops_ci.records import Severity, Status
+from mlops_ci.records.results import Severity, Status
 from mlops_ci.records.validation import ExpectationResult
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -13,7 +13,7 @@ from mlops_ci.config import types
 from mlops_ci.config.judging import KNOWN
 from mlops_ci.config.problems import schema
 from mlops_ci.evaluation.metrics import METRICS
-from mlops_ci.records import encode
+from mlops_ci.records.codec import encode
 
 MODEL = schema()["properties"]["models"]["additionalProperties"]["properties"]
 EVALUATE = MODEL["evaluate"]["properties"]

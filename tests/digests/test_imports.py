@@ -6,7 +6,7 @@ import pytest
 
 from mlops_ci.digests.commands import Script, scripts
 from mlops_ci.digests.imports import closure, import_checks, undeclared_imports
-from mlops_ci.records import Severity, Status
+from mlops_ci.records.results import Severity, Status
 from tests.digests.repository import Repository
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 from mlops_ci.evaluation.compare import assess, paired_shares, share_interval
 from mlops_ci.evaluation.problem import Problem, Scores
 from mlops_ci.evaluation.verdict import overall, rows_needed, satisfies, verdict
-from mlops_ci.records import Verdict
+from mlops_ci.records.results import Verdict
 from tests.evaluation.conftest import Make
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.records import Affected, Change, Check, Failure, Origin, Severity, StageResult, Status, Verdict, encode
+from mlops_ci.records.affected import Affected, Change
+from mlops_ci.records.codec import encode
 from mlops_ci.records.evaluation import Chart, Curve, EvaluationDetails, Flips, Interval, MetricResult, SliceResult
+from mlops_ci.records.results import Check, Failure, Origin, Severity, StageResult, Status, Verdict
 from mlops_ci.records.training import ParamChange, PipelineStage, TrainingDetails
 from mlops_ci.records.validation import (
     ColumnChange,

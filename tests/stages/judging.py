@@ -23,8 +23,10 @@ from mlops_ci.config.types import Evaluate, Gate, MetricSpec, Model, Train
 from mlops_ci.digests.directory import digest_directory, digest_file
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.ports import Interpreter, TrainedModel
-from mlops_ci.records import Candidate, Check, StageResult, decode
+from mlops_ci.records.codec import decode
 from mlops_ci.records.evaluation import EvaluationDetails
+from mlops_ci.records.models import Candidate
+from mlops_ci.records.results import Check, StageResult
 from mlops_ci.stages.evaluate import Question, evaluate
 from mlops_ci.stages.scoring import Bench
 

@@ -11,7 +11,7 @@ import pytest
 from mlops_ci.config.load import load
 from mlops_ci.errors import ConfigError, MlopsError, PipelineError
 from mlops_ci.io.git import Git
-from mlops_ci.records import Affected
+from mlops_ci.records.affected import Affected
 from mlops_ci.stages.affected import find_affected, find_base
 from mlops_ci.stages.inputs import judgement_digest, model_inputs
 from tests.digests.repository import Repository

@@ -18,7 +18,7 @@ from mlops_ci.backends.scorer import SubprocessScorer
 from mlops_ci.config.types import Environment, Gate, MetricSpec, Override, Serving, Slice
 from mlops_ci.errors import ConfigError, DataError, StageFailed
 from mlops_ci.ports import ScoringJob
-from mlops_ci.records import Severity, Status, Verdict
+from mlops_ci.records.results import Severity, Status, Verdict
 from tests.stages.judging import PYTHON, Lab, checks, details, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -12,8 +12,9 @@ import pytest
 from mlops_ci.config.types import Evaluate, Gate, MetricSpec, Model, Serving, Slice
 from mlops_ci.evaluation.problem import Problem, Scores
 from mlops_ci.ports import Overlap, PredictedRows
-from mlops_ci.records import Check, Severity, Status, Verdict, Version
 from mlops_ci.records.evaluation import Interval, MetricResult, SliceResult
+from mlops_ci.records.models import Version
+from mlops_ci.records.results import Check, Severity, Status, Verdict
 from mlops_ci.stages.contest import Contest, Opponent
 from mlops_ci.stages.gates import Rules, check_gates, name_of, numbered
 from mlops_ci.stages.measuring import Measured
