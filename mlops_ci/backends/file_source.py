@@ -59,6 +59,12 @@ class FileSource:
             if path.suffix in (".parquet", ".pq"):
                 return parquet.ParquetFile(path).read()
             return self._read_csv(path)
+        except UnicodeDecodeError as error:
+            byte = error.object[error.start : error.start + 1].hex()
+            raise DataError(
+                f"{path.name} is not UTF-8: it has the byte 0x{byte}",
+                hint=f"iconv -f latin1 -t utf-8 {path.name}, where it was latin1",
+            ) from None
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             kind = "Parquet" if path.suffix in (".parquet", ".pq") else "CSV"
             raise DataError(f"{path.name} is not readable as {kind}: {_first_line(error)}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,12 +76,18 @@ class MlflowStore:
             raise
 
     def _failed(self, error: Exception) -> BackendError:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         return BackendError(
-            f"MLflow at {without_password(self.uri)} failed: {reason}",
+            f"MLflow at {without_password(self.uri)} failed: {_reason(error)}",
             hint="is the server up, and 'tracking.uri' right? then run the same command again",
             docs="configuration.md#tracking",
         )
+
+
+def _reason(error: Exception) -> str:
+    """The first line; of a request that was tried again in vain, only what it failed of in the end."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    cause = re.search(r"""\(Caused by \w+\(["'](?:.*?[>)]: )?(.+?)["']\)\)""", line)
+    return (cause.group(1) if cause else line)[:300]
 
 
 def without_password(uri: str) -> str:

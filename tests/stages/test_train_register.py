@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -158,10 +163,53 @@ def test_register_refuses_a_dirty_tree(tiny: Person) -> None:
     assert "uncommitted" in tiny.mlops("register", "--model", "toy", expect=2)
 
 
-def test_a_server_that_is_down_is_told_within_bounds(tiny: Person) -> None:
-    tiny.write("mlops.yaml", (tiny.home / "mlops.yaml").read_text() + "tracking: {uri: 'http://127.0.0.1:9'}\n")
-    tiny.commit("Point to nobody")
+@contextmanager
+def server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """An MLflow server that answers every request like this."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            answer(self)
+
+        do_GET = do_POST = _answer  # noqa: N815 (the names that http.server looks for)
+
+        def log_message(self, format: str, *words: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        listening.daemon_threads = True
+        listening.block_on_close = False
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+
+
+def ask(tiny: Person, uri: str) -> str:
+    tiny.write("mlops.yaml", (tiny.home / "mlops.yaml").read_text() + f"tracking: {{uri: '{uri}'}}\n")
+    tiny.commit("Point to a server")
     person = Person(tiny.home, {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"})
     said = person.mlops("train", "--model", "toy", expect=3)
-    assert "MLflow at http://127.0.0.1:9 failed" in said
     assert json.loads((tiny.home / ".mlops/results/toy/train.json").read_text())["status"] == "error"
+    assert not (tiny.home / "model").exists(), "nothing is trained that could not be recorded"
+    return " ".join(said.split())
+
+
+def test_a_server_that_is_down_is_told_within_bounds(tiny: Person) -> None:
+    said = ask(tiny, "http://user:secret@127.0.0.1:9")
+    assert "MLflow at http://127.0.0.1:9 failed: " in said
+    assert "Connection refused" in said
+    assert "secret" not in said
+
+
+def test_a_server_that_fails_is_quoted(tiny: Person) -> None:
+    with server(lambda request: request.send_error(500, "out of cheese")) as uri:
+        said = ask(tiny, uri)
+    assert f"MLflow at {uri} failed: too many 500 error responses" in said
+
+
+def test_a_server_that_never_answers_is_not_waited_for_long(tiny: Person) -> None:
+    with server(lambda request: time.sleep(60)) as uri:
+        started = time.monotonic()
+        said = ask(tiny, uri)
+    assert f"MLflow at {uri} failed: Read timed out" in said
+    assert time.monotonic() - started < 45

@@ -1,0 +1,122 @@
+"""One version a model digest, whoever registers it how often at once; a real MLflow on SQLite."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlops_ci.backends.mlflow_registry import MlflowRegistry
+from mlops_ci.backends.mlflow_tracker import MlflowTracker
+from mlops_ci.ports import TrainedModel
+from mlops_ci.records.models import Candidate
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+URI = "sqlite:///.mlops/mlflow.db"
+REGISTER = """\
+import sys, warnings
+warnings.simplefilter("ignore")
+from pathlib import Path
+from mlops_ci.backends.mlflow_registry import MlflowRegistry
+from mlops_ci.backends.mlflow_tracker import MlflowTracker
+
+root, run = Path(sys.argv[1]), sys.argv[2]
+registry = MlflowRegistry(root=root, uri="sqlite:///.mlops/mlflow.db", registry_uri="sqlite:///.mlops/mlflow.db")
+candidate = MlflowTracker(root=root, uri="sqlite:///.mlops/mlflow.db").load(run)
+print("ready", flush=True)
+sys.stdin.readline()
+version, created = registry.create("toy", candidate, tags={"commit": "c" * 40})
+print(version.number, created)
+"""
+
+
+def candidate(root: Path, text: str) -> Candidate:
+    """A recorded training whose model directory holds `text`."""
+    directory = root / f"model-{text}"
+    directory.mkdir(parents=True)
+    (directory / "MLmodel").write_text(text)
+    return MlflowTracker(root=root, uri=URI).record(
+        TrainedModel(
+            model="toy",
+            inputs_digest=text * 64,
+            model_digest=text * 64,
+            directory=directory,
+            params={},
+            metrics={},
+            data={},
+            tags={},
+            files={},
+        )
+    )
+
+
+def registry(root: Path) -> MlflowRegistry:
+    return MlflowRegistry(root=root, uri=URI, registry_uri=URI)
+
+
+def test_two_registrations_at_once_make_one_version(tmp_path: Path) -> None:
+    run = candidate(tmp_path, "a").run_id
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", REGISTER, str(tmp_path), run],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ),
+        )
+        for _ in range(2)
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    said = sorted(child.communicate(timeout=60)[0].strip() for child in children)
+    assert said == ["1 False", "1 True"]
+    found = registry(tmp_path).version_of("toy", "a" * 64)
+    assert found is not None and (found.number, found.tags["commit"]) == ("1", "c" * 40)
+
+
+def test_a_version_that_another_machine_made_first_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between our look and our write somebody registers the same digest: the lower number wins, ours is deleted."""
+    made = candidate(tmp_path, "a")
+    ours, theirs = registry(tmp_path), registry(tmp_path)
+    look = ours._versions
+    looks = iter((True, False))
+    assert theirs.create("toy", made, tags={})[1]
+    monkeypatch.setattr(ours, "_versions", lambda model, digest: [] if next(looks) else look(model, digest))
+    version, created = ours.create("toy", made, tags={})
+    assert (version.number, created) == ("1", False)
+    numbers = [item.version for item in theirs.store.client.search_model_versions("name = 'toy'")]
+    assert [str(number) for number in numbers] == ["1"]
+
+
+def test_moves_of_an_alias_are_journalled_once(tmp_path: Path) -> None:
+    store = registry(tmp_path)
+    first, _ = store.create("toy", candidate(tmp_path, "a"), tags={})
+    second, _ = store.create("toy", candidate(tmp_path, "b"), tags={})
+    assert store.champion("toy", "production") is None
+    for version in (first, second, second):
+        store.point("toy", "production", version)
+    champion = store.champion("toy", "production")
+    assert champion is not None and champion.number == second.number
+    tags = store.store.client.get_registered_model("toy").tags
+    moves = [json.loads(tags[name]) for name in sorted(tags) if name.startswith("mlops_ci.journal.")]
+    assert [(move["from"], move["to"]) for move in moves] == [("", "1"), ("1", "2")]
+
+
+def test_where_nothing_was_ever_stored_nothing_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from mlops_ci.backends.mlflow_registry import MlflowRegistry as R;"
+        f"r = R(root=Path({str(tmp_path)!r}), uri={URI!r}, registry_uri={URI!r});"
+        "print(r.champion('toy', 'production'), r.version_of('toy', 'a'), 'mlflow' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "None None False"
+    assert list(tmp_path.iterdir()) == []
