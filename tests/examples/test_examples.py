@@ -1,0 +1,101 @@
+"""Both examples, whole: real data, environments of their own, DVC, MLflow and Great Expectations.
+
+The environments are built from the examples' requirements: without a package index, or a cache, these tests skip.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.e2e.person import Person
+
+pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(1200)]
+ROOT = Path(__file__).parents[2]
+UNKNOWN_AT_DEPARTURE = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Build the examples' environment first, so that a missing package index is told apart from a failure."""
+    needed = ROOT / "examples/flight-delay/requirements.txt"
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    venv = tmp_path_factory.mktemp("probe") / "venv"
+    subprocess.run([uv, "venv", "-q", venv], check=True)
+    words: list[str | Path] = [uv, "pip", "install", "-q", "--dry-run", "--python", venv, "-r", needed]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"the package index cannot be reached: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def copy(name: str, to: Path) -> Person:
+    """The example as a fresh clone would hold it, committed."""
+    example = ROOT / "examples" / name
+    words = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    for path in subprocess.run(words, cwd=example, check=True, capture_output=True, text=True).stdout.split("\0")[:-1]:
+        (to / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(example / path, to / path)
+    person = Person(to)
+    person.git("init", "-q", "-b", "main")
+    person.git("commit", "-q", "--allow-empty", "-m", "Start")
+    person.branch("first")
+    person.git("add", "-A")
+    person.commit("Bring the models")
+    return person
+
+
+def test_the_demo_plays_as_announced(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "script/demo.py"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-5000:]
+    (home,) = tmp_path.glob("mlops-ci-demo-*/flight-delay")
+    pages = {path.name for path in (home / ".mlops/reports").glob("*.html")}
+    assert pages == {"1-first-model.html", "2-grow.html", "3-haste.html", "4-holidays.html"}
+    assert "2014-01-01" in said, "the failing rows are named"
+    assert len(Person(home).runs()) == 3, "the broken data trained nothing"
+    verdicts = [
+        run.data.tags["mlops_ci.judgement"] for run in sorted(Person(home).runs(), key=lambda r: r.info.start_time)
+    ]
+    assert [json.loads(text)["verdict"] for text in verdicts] == ["first", "better", "worse"]
+    _nothing_leaks(home)
+
+
+def _nothing_leaks(home: Path) -> None:
+    """The months are apart, and the model reads no column that is known only after departure."""
+    train, holdout = (pd.read_parquet(home / f"data/{name}.parquet") for name in ("train", "holdout"))
+    assert set(train["month"]) == {1, 2, 3}
+    assert set(holdout["month"]) == {4}
+    signature = yaml.safe_load((home / "model/MLmodel").read_text())["signature"]
+    inputs = {column["name"] for column in json.loads(signature["inputs"])}
+    assert inputs
+    assert not inputs & {*UNKNOWN_AT_DEPARTURE, "delayed"}
+    assert not set(train.columns) & UNKNOWN_AT_DEPARTURE
+
+
+def test_two_models_in_one_repository_are_judged_each_on_its_own(tmp_path: Path) -> None:
+    person = copy("diamonds", tmp_path / "diamonds")
+    person.mlops("pull-request")
+    for model in ("diamond-price", "diamond-cut"):
+        assert person.result(model, "evaluate")["details"]["verdict"] == "first"
+        assert (person.home / f".mlops/reports/{model}.html").stat().st_size < 1_500_000
+    person.merge("first")
+    person.branch("second")
+    params = person.home / "price/params.yaml"
+    params.write_text(params.read_text().replace("iterations: 60", "iterations: 61"))
+    person.commit("Tune the price")
+    child = person.start("affected", "--json")
+    affected = {item["model"]: item["affected"] for item in json.loads(child.communicate(timeout=60)[0])}
+    assert affected == {"diamond-price": True, "diamond-cut": False}
