@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mlops_ci.cli import wiring
+from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, run_stage
 from mlops_ci.cli.session import Session, open_session
@@ -17,19 +18,23 @@ from mlops_ci.io import clock
 from mlops_ci.ports import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.results import StageResult, Status
+from mlops_ci.stages.plan import evaluate_step
 from mlops_ci.stages.provide import provide
 from mlops_ci.stages.train import known_candidate
 
 
 @click.command("evaluate")
+@dry_run_option
 @common_options
-def command(**options: Any) -> int:
+def command(dry_run: bool, **options: Any) -> int:
     """Compare the candidate with the champion and apply the gates.
 
     Both are scored on the same holdout rows, the candidate in your environment and the champion in its own;
     metrics come with intervals, differences are paired, and what can't be checked is red.
     """
     session = open_session(common(options))
+    if dry_run:
+        return show_plan(session, lambda model, item: [evaluate_step(model, registry=session.registry)])
     return run_stage(session, "evaluate", stage_function(session))
 
 

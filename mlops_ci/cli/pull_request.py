@@ -7,19 +7,23 @@ from typing import Any
 
 import click
 
+from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, one_run, perform_one, show
 from mlops_ci.cli.session import Session, open_session
+from mlops_ci.config.types import Model
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import encode
+from mlops_ci.records.plans import Step
 from mlops_ci.records.results import StageResult, Status, exit_code
 
 STAGES = ("affected", "validate", "train", "evaluate")
 
 
 @click.command("pull-request")
+@dry_run_option
 @common_options
-def command(**options: Any) -> int:
+def command(dry_run: bool, **options: Any) -> int:
     """Judge what this branch changes: validate, train, evaluate, report.
 
     Every affected model is validated, trained (or proven trained) and compared with the champion on the same
@@ -29,6 +33,8 @@ def command(**options: Any) -> int:
     chosen = session.selected
     if not chosen:
         return nothing_affected(session)
+    if dry_run:
+        return show_plan(session, lambda model, item: steps(session, model))
     with one_run(session):
         results = [result for item in chosen for result in judge(session, item)]
         show(session, results)
@@ -56,6 +62,16 @@ def loop(session: Session) -> tuple[tuple[str, StageFunction], ...]:
         ("train", train.stage_function(session)),
         ("evaluate", evaluate.stage_function(session)),
     )
+
+
+def steps(session: Session, model: Model) -> Iterator[Step]:
+    """What the loop would do with one model, as far as it can be told before it is done."""
+    from mlops_ci.cli import train
+    from mlops_ci.stages.plan import evaluate_step, validate_step
+
+    yield validate_step(model)
+    yield train.step(session, model)
+    yield evaluate_step(model, registry=session.registry)
 
 
 def explain(session: Session) -> StageFunction:

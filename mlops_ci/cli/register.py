@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, run_stage
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.config.types import Model
+from mlops_ci.errors import MlopsError
 from mlops_ci.ports import Say
 from mlops_ci.records.affected import Affected
-from mlops_ci.records.results import StageResult, Status
+from mlops_ci.records.plans import Action, Step
+from mlops_ci.records.results import StageResult
 from mlops_ci.stages import register
 
 
 @click.command("register")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@dry_run_option
 @common_options
 def command(dry_run: bool, **options: Any) -> int:
     """Give a judged candidate its registry version.
@@ -28,26 +32,41 @@ def command(dry_run: bool, **options: Any) -> int:
     are the ones that were judged. One version a model digest, however often it is run.
     """
     session = open_session(common(options))
-    return run_stage(session, "register", stage_function(session, dry_run=dry_run))
+    if dry_run:
+        return show_plan(session, lambda model, item: steps(session, model, item))
+    return run_stage(session, "register", stage_function(session))
 
 
-def stage_function(session: Session, *, dry_run: bool = False) -> StageFunction:
+def steps(session: Session, model: Model, item: Affected) -> Iterator[Step]:
+    """What would be registered, or what is in the way."""
+    try:
+        yield plan(session, model, item).step
+    except MlopsError as error:
+        yield Step(
+            model=model.name, stage="register", action=Action.BLOCKED, what=str(error), exit_code=error.exit_code
+        )
+
+
+def plan(session: Session, model: Model, item: Affected) -> register.Plan:
+    """The plan, with the session's ports."""
+    with tempfile.TemporaryDirectory() as folder:
+        return register.plan(
+            model,
+            inputs_digest=item.inputs_digest,
+            judgement_digest=item.judgement_digest,
+            tracker=session.tracker,
+            registry=session.registry,
+            scratch=Path(folder),
+            origin=session.origin,
+        )
+
+
+def stage_function(session: Session) -> StageFunction:
     """The register stage, wired."""
 
     def run(model: Model, item: Affected, say: Say) -> StageResult:
-        with tempfile.TemporaryDirectory() as folder:
-            planned = register.plan(
-                model,
-                inputs_digest=item.inputs_digest,
-                judgement_digest=item.judgement_digest,
-                tracker=session.tracker,
-                registry=session.registry,
-                scratch=Path(folder),
-                origin=session.origin,
-            )
-        say(str(planned))
-        if dry_run:
-            return StageResult(stage="register", model=model.name, status=Status.SKIPPED, reason=f"dry run; {planned}")
+        planned = plan(session, model, item)
+        say(planned.step.sentence())
         return register.apply(planned, registry=session.registry)
 
     return run

@@ -12,6 +12,7 @@ from mlops_ci.errors import GateFailed, MlopsError, StaleError, UsageError
 from mlops_ci.ports import Registry, Tracker
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Candidate, Version
+from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import Origin, StageResult, Status
 from mlops_ci.records.training import RegistrationDetails
 
@@ -25,11 +26,16 @@ class Plan:
     tags: dict[str, str]
     existing: Version | None
 
-    def __str__(self) -> str:
+    @property
+    def step(self) -> Step:
+        """The plan in words."""
         digest = self.candidate.model_digest[:12]
-        if self.existing is not None:
-            return f"already done: {self.model} version {self.existing.number} is model {digest}"
-        return f"do: register model {digest} as the next version of {self.model}"
+        if self.existing is None:
+            return self._step(Action.DO, f"register model {digest} as the next version")
+        return self._step(Action.DONE, f"version {self.existing.number} is model {digest}")
+
+    def _step(self, action: Action, what: str) -> Step:
+        return Step(model=self.model, stage="register", action=action, what=what)
 
 
 def plan(

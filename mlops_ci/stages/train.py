@@ -87,13 +87,8 @@ def _evidence_path(workspace: Workspace, model: Model) -> Path:
 
 
 def _trained_before(model: Model, inputs: Inputs, trainer: Trainer, say: Say) -> TrainingDetails | None:
-    """What is known of an earlier training with the same inputs.
-
-    First this checkout's own note, believed only if the model directory still has the digest it names: that costs
-    no import of MLflow or DVC. Then the tracker.
-    """
-    note = _read_note(_evidence_path(trainer.workspace, model))
-    if note is not None and note.inputs_digest == inputs.digest and _has_digest(model, note.model_digest):
+    """What is known of an earlier training with the same inputs: from this checkout's note, then the tracker."""
+    if (note := noted(model, inputs, trainer.workspace)) is not None:
         return dataclasses.replace(note, reused=True)
     candidate = trainer.tracker.find(model.name, inputs.digest)
     if candidate is None:
@@ -102,6 +97,16 @@ def _trained_before(model: Model, inputs: Inputs, trainer: Trainer, say: Say) ->
     stored = trainer.tracker.fetch(candidate.run_id, "train.json", trainer.workspace.scratch(model.name, "train"))
     details = _read_note(stored) if stored else None
     return dataclasses.replace(details or _details_of(candidate), run_id=candidate.run_id, reused=True)
+
+
+def noted(model: Model, inputs: Inputs, workspace: Workspace) -> TrainingDetails | None:
+    """This checkout's own note of a training with these inputs, which costs no import of MLflow or DVC to read.
+
+    It is believed only if the model directory still has the digest it names.
+    """
+    note = _read_note(_evidence_path(workspace, model))
+    believed = note is not None and note.inputs_digest == inputs.digest and _has_digest(model, note.model_digest)
+    return note if believed else None
 
 
 def _details_of(candidate: Candidate) -> TrainingDetails:

@@ -76,6 +76,20 @@ def test_a_training_is_recorded_byte_for_byte_and_found_again(tiny: Person) -> N
     assert len(tiny.runs()) == 1
 
 
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(tiny: Person) -> None:
+    said = tiny.mlops("pull-request", "--all", "--dry-run")
+    assert "toy: train: do: bring train up to date and log the model" in said
+    assert "blocked by: nothing was trained" in tiny.mlops("register", "--all", "--dry-run", expect=11)
+    assert tiny.git("status", "--porcelain", "--ignored") == ""
+    train(tiny)
+    (before,) = tiny.runs()
+    child = tiny.start("train", "--all", "--dry-run", "--json")
+    (step,) = json.loads(child.communicate(timeout=60)[0])
+    assert (step["action"], step["exit_code"]) == ("already done", 0)
+    assert before.info.run_id in step["what"]
+    assert len(tiny.runs()) == 1
+
+
 def test_a_lock_that_nobody_ran_makes_no_candidate(tiny: Person) -> None:
     """`dvc commit -f` after a swap of the model's bytes: the lock says so, the training says otherwise."""
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], cwd=tiny.home, check=True)
