@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
+from pathlib import Path
 
 from mlops_ci.config.types import Model
 from mlops_ci.digests.sources import Project
+from mlops_ci.digests.stages import Stage
 from mlops_ci.ports import Say
 from mlops_ci.stages.inputs import folder_of, model_inputs
 from mlops_ci.stages.producers import fits, folder_of_glob, full_path, producer
@@ -14,20 +16,25 @@ from mlops_ci.stages.train import Trainer, interpreter_for, pipeline_job, prove
 
 
 def provide(model: Model, path: str, *, project: Project, trainer: Trainer, say: Say) -> None:
-    """Make `path` be there, and be right. What git keeps is; DVC checks out what it tracks; a stage's output is brought
-    up to date by its stage. Raises BackendError or StageFailed where that fails."""
-    if "://" in path or project.tree.exists(full_path(model, path, project)):
+    """Make `path` be there, and be right. A stage's output is brought up to date by its stage, even where git keeps a
+    copy: its name is the stage's recipe. What git keeps is right; DVC checks out what it tracks. Raises BackendError
+    or StageFailed where that fails."""
+    if "://" in path:
         return
-    log = trainer.workspace.log_path(model.name, "provide")
-    log.unlink(missing_ok=True)
-    wanted = full_path(model, path, project)
+    if (stage := producer(model, path, project)) is not None:
+        _make(stage, model, project=project, trainer=trainer, say=say)
+    elif not project.tree.exists(wanted := full_path(model, path, project)):
+        _check_out(wanted, model, project=project, trainer=trainer, say=say)
+
+
+def _check_out(wanted: str, model: Model, *, project: Project, trainer: Trainer, say: Say) -> None:
     known = project.tracked(project.dvc_root(wanted)).around(folder_of_glob(wanted))
-    tracked = [kept for kept in known if fits(kept, wanted)]
-    if tracked:
-        trainer.pipeline.provide(tracked, log=log, say=say)
-        return
-    stage = producer(model, path, project)
-    if stage is None or (stage.file, stage.name) in trainer.proven:
+    if tracked := [kept for kept in known if fits(kept, wanted)]:
+        trainer.pipeline.provide(tracked, log=_log(model, trainer), say=say)
+
+
+def _make(stage: Stage, model: Model, *, project: Project, trainer: Trainer, say: Say) -> None:
+    if (stage.file, stage.name) in trainer.proven:
         return
     pipeline = posixpath.relpath(stage.file, folder_of(model, project.tree.root) or ".")
     train = dataclasses.replace(model.train, target=stage.name, pipeline=pipeline)
@@ -35,5 +42,11 @@ def provide(model: Model, path: str, *, project: Project, trainer: Trainer, say:
     interpreter = interpreter_for(model, inputs, trainer, say)
     own = pipeline == posixpath.normpath(model.train.pipeline)
     job = pipeline_job(stage.name if own else f"{pipeline}:{stage.name}", model, inputs, trainer, push=False)
-    trainer.pipeline.reproduce(job, interpreter=interpreter, log=log, say=say)
+    trainer.pipeline.reproduce(job, interpreter=interpreter, log=_log(model, trainer), say=say)
     prove(inputs, trainer)
+
+
+def _log(model: Model, trainer: Trainer) -> Path:
+    log = trainer.workspace.log_path(model.name, "provide")
+    log.unlink(missing_ok=True)
+    return log

@@ -103,6 +103,35 @@ def test_a_lock_that_nobody_ran_makes_no_candidate(tiny: Person) -> None:
     assert tiny.result("toy", "train")["details"]["stages"][0]["action"] == "ran"
 
 
+PREPARE = """\
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    outs: [{rows.csv: {cache: false}}]
+"""
+SUITE = {
+    "name": "rows",
+    "meta": {},
+    "expectations": [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 2}}],
+}
+
+
+def test_data_that_a_stage_writes_is_what_the_stage_writes_even_where_git_keeps_a_copy(tiny: Person) -> None:
+    """Its name in every digest is the stage's recipe, so a stale or forged copy in git must not be what is judged."""
+    tiny.write("prepare.py", "open('rows.csv', 'w').write('x\\n1\\n2\\n')\n")
+    tiny.write("dvc.yaml", DVC + PREPARE)
+    tiny.write("rows.csv", "x\n1\n")
+    tiny.write("suite.json", json.dumps(SUITE))
+    tiny.write(
+        "mlops.yaml", CONFIG.format(python=sys.executable) + "    validate: [{data: rows.csv, suite: suite.json}]\n"
+    )
+    tiny.git("add", "-A")
+    tiny.git("commit", "-qm", "Keep a copy of the rows")
+    tiny.mlops("validate", "--model", "toy")
+    assert tiny.result("toy", "validate")["status"] == "passed"
+    assert (tiny.home / "rows.csv").read_text() == "x\n1\n2\n"
+
+
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
