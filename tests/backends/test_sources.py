@@ -56,7 +56,7 @@ def test_the_digest_follows_the_content(tmp_path: Path) -> None:
         ("a.csv", b"x,x\n1,2\n", "two columns named 'x'"),
         ("a.parquet", b"PAR1 and then nothing", "not readable as Parquet"),
         ("a.csv", b'x,y\n"1,2\n3,4\n5', "not readable as CSV"),
-        ("a.csv", b"x\n\xff\xfe\n", "not readable as CSV"),
+        ("a.csv", b"x\n\xff\xfe\n", "not UTF-8: it has the byte 0xff"),
     ],
 )
 def test_broken_files_say_what_is_wrong(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
