@@ -56,10 +56,9 @@ class FileHoldouts:
 
         names = [name for name in row_hash.hashed_names(_names(data, "holdout")) if name != group]
         compared, skipped = [], []
-        for path in training:
-            missing = [name for name in names if name not in _names(path, "training data")]
-            if missing:
-                skipped.append(f"{path.name} has no column '{missing[0]}'")
+        for path in (file for place in training for file in _files(place)):
+            if reason := _incomparable(path, names):
+                skipped.append(reason)
             else:
                 compared.append(path)
         if not compared:
@@ -81,6 +80,23 @@ class FileHoldouts:
     def predictions(self, path: Path, holdout: HoldoutRows, *, asked: Asked) -> PredictedRows:
         """Read, and refuse what is not about these rows in this order."""
         return read_predictions(path, holdout, asked=asked)
+
+
+def _files(place: Path) -> list[Path]:
+    """A file as it is; a folder as the data files in it, or itself where it has none."""
+    if not place.is_dir():
+        return [place]
+    return sorted(path for path in place.rglob("*") if path.is_file() and path.name.endswith(SUFFIXES)) or [place]
+
+
+def _incomparable(path: Path, names: Sequence[str]) -> str:
+    """Why this training data can't be compared by these columns, or ''."""
+    if path.is_dir():
+        return f"{path.name}/ holds no file of a kind we read ({', '.join(SUFFIXES)})"
+    if not path.exists():
+        return f"there is no training data at '{path.name}'"
+    known = _names(path, "training data")
+    return next((f"{path.name} has no column '{name}'" for name in names if name not in known), "")
 
 
 def _names(path: Path, what: str) -> list[str]:

@@ -102,8 +102,9 @@ def _overlap(question: Question, bench: Bench) -> Overlap:
     model, evaluate = question.model, question.evaluate
     named = model.train.data or tuple(item.data for item in model.validate if "://" not in item.data)
     holdout = model.at(evaluate.holdout)
-    paths = [path for name in named for path in sorted(model.directory.glob(name))]
-    found = [path for path in dict.fromkeys(paths) if path.is_file() and path.resolve() != holdout.resolve()]
+    # What fits nothing stays in the list: training data that is not there was not compared.
+    paths = [path for name in named for path in sorted(model.directory.glob(name)) or [model.at(name)]]
+    found = [path for path in dict.fromkeys(paths) if path.resolve() != holdout.resolve()]
     return bench.holdouts.overlap(holdout, found, group=evaluate.group)
 
 
@@ -175,7 +176,7 @@ def _notes(contest: Contest, measured: Measured, overlap: Overlap) -> list[str]:
             f"scoring: one row alone takes {own.row_milliseconds:.3g} ms (median); "
             f"{own.peak_memory_mb:,.0f} MB of memory at most, the holdout's batches included"
         )
-    notes += [f"not compared with the holdout: {reason}" for reason in overlap.skipped if overlap.rows is not None]
+    notes += [f"not compared with the holdout: {reason}" for reason in overlap.skipped]
     return notes
 
 

@@ -233,22 +233,28 @@ def _slice(name: str, cut: Slice, place: str, contest: Contest, found: Measured)
 
 
 def _overlap(rules: Rules, overlap: Overlap) -> Check:
+    """Red where a row is shared, and where training data that the config names was not looked into."""
     evaluate = rules.model.evaluate
     assert evaluate is not None
-    place = rules.where("holdout")
-    if overlap.rows is None:
-        why = f" ({'; '.join(overlap.skipped)})" if overlap.skipped else ""
-        text = f"there is no training data here to compare with{why}; name it in train.data"
-        required = bool(rules.model.train.data) and not evaluate.allow_overlap
-        return _check(OVERLAP, Status.ERROR, text, place, Severity.FAIL if required else Severity.WARN)
-    looked = ", ".join(overlap.compared)
-    if overlap.rows == 0:
+    place, looked = rules.where("holdout"), ", ".join(overlap.compared)
+    if overlap.rows:
+        text = f"{overlap.rows:,} holdout rows are in {looked} too"
+        if evaluate.allow_overlap:
+            return _check(OVERLAP, Status.FAILED, f"{text} (allow_overlap)", place, Severity.WARN)
+        cure = "take them out, or set 'allow_overlap: true' where equal rows are no leak"
+        return _check(OVERLAP, Status.FAILED, f"{text}: {cure}", place)
+    if overlap.rows == 0 and not overlap.skipped:
         return _check(OVERLAP, Status.PASSED, f"no row of it is in {looked}", place)
-    text = f"{overlap.rows:,} holdout rows are in {looked} too"
-    if evaluate.allow_overlap:
-        return _check(OVERLAP, Status.FAILED, f"{text} (allow_overlap)", place, Severity.WARN)
-    cure = "take them out, or set 'allow_overlap: true' where equal rows are no leak"
-    return _check(OVERLAP, Status.FAILED, f"{text}: {cure}", place)
+    required = bool(rules.model.train.data) and not evaluate.allow_overlap
+    severity = Severity.FAIL if required else Severity.WARN
+    return _check(OVERLAP, Status.ERROR, _not_compared(overlap, looked), place, severity)
+
+
+def _not_compared(overlap: Overlap, looked: str) -> str:
+    why = "; ".join(overlap.skipped)
+    if overlap.rows is not None:
+        return f"no row of it is in {looked}, but not all training data was compared: {why}"
+    return f"there is no training data here to compare with{f' ({why})' if why else ''}; name it in train.data"
 
 
 def _serving(rules: Rules, model_bytes: int) -> Iterator[Check]:

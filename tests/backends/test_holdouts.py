@@ -151,6 +151,19 @@ def test_training_data_that_lacks_a_column_is_not_compared(tmp_path: Path, holdo
     assert found.skipped
 
 
+def test_training_data_in_a_folder_is_looked_into_and_what_is_not_there_is_told(tmp_path: Path, holdout: Path) -> None:
+    parts = tmp_path / "parts"
+    (parts / "year=2013").mkdir(parents=True)
+    frame().to_parquet(parts / "year=2013/a.parquet")
+    (parts / "README.md").write_text("parts")
+    (tmp_path / "nothing").mkdir()
+    found = FileHoldouts().overlap(holdout, [parts, tmp_path / "nothing", tmp_path / "gone.csv"], group="")
+    assert found.rows == len(frame())
+    assert found.compared == ("a.parquet",)
+    assert [reason.partition(" ")[0] for reason in found.skipped] == ["nothing/", "there"]
+    assert "gone.csv" in found.skipped[1]
+
+
 ASKED = Asked(task="classification", label="label")
 NUMBER = Asked(task="regression", label="label")
 

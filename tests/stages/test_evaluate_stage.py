@@ -292,6 +292,11 @@ def test_training_rows_in_the_holdout(lab: Lab) -> None:
     assert checks(result)["no training rows in the holdout"].severity is Severity.WARN
     result = lab.judge(lab.model("leaky", train_data=("data/nothing*.parquet",), **FIRST), candidate)
     assert checks(result)["no training rows in the holdout"].red, "named, and not there to be compared"
+    partly = ("data/train.parquet", "data/gone.parquet")
+    result = lab.judge(lab.model("leaky", train_data=partly, **FIRST), candidate)
+    check = checks(result)["no training rows in the holdout"]
+    assert check.red, "one of two was never looked into"
+    assert "gone.parquet" in check.message
 
 
 def test_own_metrics(lab: Lab) -> None:

@@ -237,6 +237,8 @@ def test_serving() -> None:
         (Overlap(rows=2, compared=("t",)), False, Status.FAILED, Severity.FAIL),
         (Overlap(rows=2, compared=("t",)), True, Status.FAILED, Severity.WARN),
         (Overlap(rows=None, skipped=("t has no column 'a'",)), False, Status.ERROR, Severity.WARN),
+        (Overlap(rows=0, compared=("t",), skipped=("u has no column 'a'",)), False, Status.ERROR, Severity.WARN),
+        (Overlap(rows=2, compared=("t",), skipped=("u has no column 'a'",)), False, Status.FAILED, Severity.FAIL),
     ],
 )
 def test_overlap(overlap: Overlap, allow: bool, status: Status, severity: Severity) -> None:
