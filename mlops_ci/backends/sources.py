@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlops_ci.backends.file_source import FileSource
 from mlops_ci.backends.sql_source import SqlSource
+from mlops_ci.config.databases import unusable
 from mlops_ci.errors import ConfigError, DataError
 
 SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
@@ -18,6 +19,8 @@ def open_source(data: str, *, directory: Path, table: str = "", query: str = "")
     Raises ConfigError for a kind we do not read, DataError where no file fits.
     """
     if "://" in data:
+        if reason := unusable(data):
+            raise ConfigError(reason[0], hint=reason[1], docs="validation.md")
         if bool(table) == bool(query):
             raise ConfigError("a database needs either 'table' or 'query'", docs="configuration.md#validate")
         return SqlSource(url=data, table=table, query=query, directory=directory)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_ci.errors import BackendError, DataError, MissingExtra
+from mlops_ci.errors import BackendError, ConfigError, DataError, MissingExtra
 from mlops_ci.records.validation import ColumnProfile, DataProfile
 
 if TYPE_CHECKING:
@@ -48,7 +48,14 @@ class SqlSource:
         except ModuleNotFoundError:
             raise MissingExtra("validate", "SQLAlchemy") from None
         self._require_file()
-        engine = sqlalchemy.create_engine(self.address, poolclass=sqlalchemy.NullPool)
+        try:
+            engine = sqlalchemy.create_engine(self.address, poolclass=sqlalchemy.NullPool)
+        except (sqlalchemy.exc.ArgumentError, ValueError):
+            raise ConfigError(
+                "the URL of a database can't be read",
+                hint="write dialect://user:password@host:port/database, with %XX for special characters",
+                docs="validation.md",
+            ) from None
         try:
             with engine.connect() as connection:
                 yield connection

@@ -8,6 +8,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+from mlops_ci.config.databases import unusable
 from mlops_ci.config.judging import judging
 from mlops_ci.config.problems import Problem, shown
 
@@ -64,6 +65,8 @@ def _datasets(path: str, model: dict[str, Any]) -> Iterator[Problem]:
         if "://" not in dataset["data"] and asked:
             message = f"{place} has a '{asked[0]}', but its data is a file"
             yield Problem(path=f"{place}.{asked[0]}", message=message, hint=f"remove '{asked[0]}'")
+        elif "://" in dataset["data"] and (reason := unusable(dataset["data"])):
+            yield Problem(path=f"{place}.data", message=f"{place}: {reason[0]}", hint=reason[1])
         elif "://" in dataset["data"] and len(asked) != 1:
             hint = "name a 'table', or a 'query' that selects the rows"
             yield Problem(path=place, message=f"{place}: a database needs either 'table' or 'query'", hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from mlops_ci.backends.gx_suggest import suggest
+from mlops_ci.backends.gx_validator import GreatExpectations
 from mlops_ci.backends.sources import open_source
 from mlops_ci.backends.sql_source import SqlSource
 from mlops_ci.errors import ConfigError, DataError
@@ -101,6 +103,22 @@ def test_a_missing_sqlite_file_is_not_an_empty_one(tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("duckdb:///x.db", "to Parquet"),
+        ("postgres://ann:hunter2@db.example/x", "did you mean 'postgresql'"),
+        ("mysql://ann:hunter2@db.example/x", "databases: sqlite, postgresql"),
+        ("postgresql://ann:hunter2@db.example:port/x", "dialect://user:password@host:port/database"),
+    ],
+)
+def test_a_database_we_can_not_read_is_a_mistake_of_the_config(tmp_path: Path, url: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_source(url, directory=tmp_path, table="t").profile(redact=())
+    assert expected in caught.value.hint
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_a_password_is_in_no_name(tmp_path: Path) -> None:
     source = open_source("postgresql://ann:hunter2@db.example/x", directory=tmp_path, table="t")
     assert "hunter2" not in source.name
@@ -136,19 +154,40 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True)
 
 
-@pytest.mark.slow
-def test_postgresql_is_profiled_by_the_database(postgres: Path) -> None:
+@pytest.fixture
+def table(postgres: Path) -> Iterator[SqlSource]:
+    """FRAME as a table of its own."""
     import sqlalchemy
 
-    url = f"postgresql://ann:hunter2@/postgres?host={postgres}"
-    source = SqlSource(url=url, directory=postgres, table="rows")
+    source = SqlSource(url=f"postgresql://ann:hunter2@/postgres?host={postgres}", directory=postgres, table="rows")
     engine = sqlalchemy.create_engine(source.address)
-    FRAME.to_sql("rows", engine, index=False)
+    FRAME.to_sql("rows", engine, index=False, if_exists="replace")
+    yield source
     engine.dispose()
-    profile = source.profile(redact=())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_expectations_hold_and_fail_on_postgresql(table: SqlSource, tmp_path: Path) -> None:
+    suite = {
+        "name": "s",
+        "expectations": [
+            {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "b c"}},
+            {"type": "expect_column_values_to_be_between", "kwargs": {"column": "a", "max_value": 2}},
+        ],
+    }
+    (tmp_path / "suite.json").write_text(json.dumps(suite))
+    found = GreatExpectations().validate(table, tmp_path / "suite.json", redact=(), say=lambda line: None)
+    expected = [(FRAME["b c"].isna().sum(), len(FRAME)), ((FRAME["a"] > 2).sum(), len(FRAME))]
+    assert [(item.unexpected, item.total) for item in found] == expected
+
+
+@pytest.mark.slow
+def test_postgresql_is_profiled_by_the_database(table: SqlSource) -> None:
+    profile = table.profile(redact=())
     assert profile.rows == 4
     assert {column.name: column.distinct for column in profile.columns} == {"a": 3, "b c": 2, 'ü"': 4}
-    broken = SqlSource(url=url, directory=postgres, query="select * from nowhere")
+    broken = SqlSource(url=table.url, directory=table.directory, query="select * from nowhere")
     with pytest.raises(DataError) as caught:
         broken.profile(redact=())
     assert "hunter2" not in str(caught.value)
