@@ -9,6 +9,7 @@ import click
 from mlops_ci.cli.options import common, config_options
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.errors import RepositoryError
+from mlops_ci.io import clock
 from mlops_ci.records.codec import encode
 from mlops_ci.records.results import Check, Status
 from mlops_ci.stages.check import check_config
@@ -35,12 +36,13 @@ def command(**options: Any) -> int:
 
 def findings(session: Session) -> tuple[Check, ...]:
     """What is found; without a repository, what can be told without one, and that there is none."""
+    today = clock.now().date()
     try:
         project = session.project
     except RepositoryError as error:
         missing = Check(name="repository", status=Status.FAILED, message=f"{error.message}: {error.hint}")
-        return (missing, *check_config(session.config, None))
-    return check_config(session.config, project)
+        return (missing, *check_config(session.config, None, today=today))
+    return check_config(session.config, project, today=today)
 
 
 def line(item: Check) -> str:

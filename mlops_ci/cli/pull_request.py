@@ -12,6 +12,8 @@ from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, one_run, perform_one, show
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.config.types import Model
+from mlops_ci.io import clock
+from mlops_ci.ports import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import encode
 from mlops_ci.records.plans import Step
@@ -75,12 +77,17 @@ def steps(session: Session, model: Model) -> Iterator[Step]:
 
 
 def explain(session: Session) -> StageFunction:
-    """Why the model is judged, as the loop's first result."""
-    from mlops_ci.stages import affected
+    """Why the model is judged, as the loop's first result; rules that can't be applied are told before any work."""
+    from mlops_ci.stages.affected import explain as explained
+    from mlops_ci.stages.rules import verify_rules
 
-    return lambda model, item, say: affected.explain(
-        model, item, project=session.project, inputs=session.inputs(model), say=say
-    )
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        verify_rules(model, today=clock.now().date(), where=session.config.where)
+        return explained(
+            model, item, project=session.project, inputs=session.inputs(model), where=session.config.where, say=say
+        )
+
+    return run
 
 
 def nothing_affected(session: Session) -> int:

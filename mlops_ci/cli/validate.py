@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mlops_ci.cli import wiring
+from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, run_stage
 from mlops_ci.cli.session import Session, open_session
@@ -18,20 +19,24 @@ from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import CodecError, decode
 from mlops_ci.records.results import StageResult
 from mlops_ci.records.validation import ValidationDetails
+from mlops_ci.stages.plan import validate_step
 from mlops_ci.stages.producers import producer
 from mlops_ci.stages.provide import provide
 from mlops_ci.stages.validate import validate
 
 
 @click.command("validate")
+@dry_run_option
 @common_options
-def command(**options: Any) -> int:
+def command(dry_run: bool, **options: Any) -> int:
     """Check data against its expectation suites.
 
     Every `validate:` entry of a model: CSV, Parquet or a database against a Great Expectations suite, and how the
     data differs from what the champion was trained on.
     """
     session = open_session(common(options))
+    if dry_run:
+        return show_plan(session, lambda model, item: [validate_step(model)])
     return run_stage(session, "validate", stage_function(session))
 
 
@@ -49,6 +54,7 @@ def stage_function(session: Session) -> StageFunction:
             derived=lambda dataset: producer(model, dataset.data, session.project) is not None,
             validator=wiring.validator(),
             champion=lambda: champion_data(session, model),
+            judgement_digest=item.judgement_digest,
             where=session.config.where,
             say=say,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import datetime, timezone
 
@@ -19,6 +20,12 @@ def timestamp() -> str:
 def stopwatch() -> float:
     """Seconds on a clock that never goes back; only differences mean something."""
     return time.monotonic()
+
+
+def processor() -> float:
+    """Processor seconds, user and system, of this process and of every child that has ended; only differences count."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def sleep(seconds: float) -> None:

@@ -80,7 +80,8 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class StageResult:
-    """One stage, one model. `details` is the stage's own record (records/<stage>.py), encoded."""
+    """One stage, one model. `details` is the stage's own record (records/<stage>.py), encoded. `seconds` are wall time,
+    `cpu_seconds` what the stage and all that it started used of the processors."""
 
     stage: str
     model: str
@@ -93,6 +94,7 @@ class StageResult:
     origin: Origin = field(default_factory=Origin)
     started: str = ""
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     tool: str = ""
     version: int = RESULT_VERSION
 

@@ -72,7 +72,7 @@ class ExpectationResult:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetValidation:
-    """One `validate:` entry."""
+    """One `validate:` entry; `error` says why nothing could be checked, with rows = −1."""
 
     data: str
     suite: str
@@ -80,6 +80,7 @@ class DatasetValidation:
     expectations: tuple[ExpectationResult, ...]
     profile: DataProfile | None = None
     diff: DataDiff | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

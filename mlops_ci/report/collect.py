@@ -11,7 +11,7 @@ from mlops_ci.io.workspace import Workspace
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import CodecError, decode
 from mlops_ci.records.evaluation import EvaluationDetails
-from mlops_ci.records.results import StageResult, Status
+from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.training import RegistrationDetails, TrainingDetails
 from mlops_ci.records.validation import ValidationDetails
 
@@ -38,6 +38,12 @@ class ModelReport:
             if status in states:
                 return status
         return Status.PASSED if "evaluate" in [r.stage for r in self.results] else (states or [Status.SKIPPED])[-1]
+
+    @property
+    def warnings(self) -> tuple[Check, ...]:
+        """What was found before any stage ran: undeclared imports, overrides on the record."""
+        result = self.stage("affected")
+        return tuple(check for check in result.checks if check.status is not Status.PASSED) if result else ()
 
     @property
     def affected(self) -> Affected | None:

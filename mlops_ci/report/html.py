@@ -13,7 +13,7 @@ from mlops_ci.report import charts
 from mlops_ci.report.clean import plain
 from mlops_ci.report.collect import ModelReport, Report
 from mlops_ci.report.headline import headline
-from mlops_ci.report.numbers import duration, interval, number, share, size
+from mlops_ci.report.numbers import duration, flipped, interval, number, reproduce, share, size
 from mlops_ci.report.terminal import counts
 
 MOST_ROWS = 500
@@ -45,6 +45,7 @@ def render(report: Report) -> str:
         size=size,
         share=share,
         counts=counts,
+        flipped=lambda part, details: flipped(details, part),
         most=lambda items: list(items)[:MOST_ROWS],
     )
     models = [_model(model, index) for index, model in enumerate(report.models)]
@@ -77,6 +78,8 @@ def _model(model: ModelReport, index: int) -> dict[str, Any]:
         "evaluation": model.evaluation,
         "registration": model.registration,
         "origin": origin,
+        "reproduce": reproduce(origin, model.model) if origin else "",
+        "warnings": [(check_state(check), check) for check in model.warnings],
         "words": WORDS,
         "charts": [
             (chart, Markup(charts.svg(chart, identifier=f"m{index}-{chart.kind}")))  # noqa: S704 - our own drawing

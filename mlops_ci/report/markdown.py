@@ -10,7 +10,7 @@ from mlops_ci.records.validation import ExpectationResult, ValidationDetails
 from mlops_ci.report.clean import markdown as clean
 from mlops_ci.report.collect import ModelReport, Report
 from mlops_ci.report.headline import headline
-from mlops_ci.report.numbers import duration, interval, number, size
+from mlops_ci.report.numbers import duration, flipped, interval, number, reproduce, size
 from mlops_ci.report.terminal import counts
 
 BUDGET = 60_000
@@ -78,11 +78,16 @@ def _gates(model: ModelReport) -> Iterator[str]:
     result = model.stage("evaluate")
     if result is None or not result.checks:
         return
+    yield "### Gates\n\n" + _checks("gate", result.checks)
+
+
+def _checks(what: str, checks: Sequence[Check]) -> str:
+    """Checks as a table, the red ones first."""
     rows = [
         (check_sign(check), clean(check.name), clean(check.message), clean(check.override or check.where))
-        for check in sorted(result.checks, key=lambda check: (not check.red, check.status is Status.PASSED))
+        for check in sorted(checks, key=lambda check: (not check.red, check.status is Status.PASSED))
     ]
-    yield "### Gates\n\n" + table(("", "gate", "found", "where"), rows)
+    return table(("", what, "found", "where"), rows)
 
 
 def _evaluation(details: EvaluationDetails) -> Iterator[str]:
@@ -123,10 +128,11 @@ def _slices(details: EvaluationDetails) -> str:
             number(item.champion),
             number(item.drop, signed=True),
             number(item.p_value),
+            flipped(details, item),
         )
         for item in details.slices
     ]
-    return table(("", "slice", "rows", "metric", "candidate", "champion", "drop", "p (Holm)"), rows)
+    return table(("", "slice", "rows", "metric", "candidate", "champion", "drop", "p (Holm)", "mended / broken"), rows)
 
 
 def _validation(details: ValidationDetails) -> Iterator[str]:
@@ -135,7 +141,7 @@ def _validation(details: ValidationDetails) -> Iterator[str]:
         held = len(dataset.expectations) - len(bad)
         title = f"### Data: {clean(dataset.data)}\n\n"
         if dataset.rows < 0:
-            yield title + "Not readable."
+            yield f"{title}❌ {clean(dataset.error)}"
             continue
         text = f"{title}{dataset.rows:,} rows, {held} of {len(dataset.expectations)} expectations hold."
         if bad:
@@ -159,13 +165,15 @@ def _reasons(model: ModelReport) -> Iterator[str]:
     if model.affected is not None and model.affected.changes:
         lines = [f"- {clean(change.sentence())}" for change in model.affected.changes[:ROWS]]
         yield "### Why it was judged\n\n" + "\n".join(lines)
+    if model.warnings:
+        yield "### To know about\n\n" + _checks("what", model.warnings)
 
 
 def _times(model: ModelReport) -> str:
     rows = [
-        (result.stage, result.status.value, duration(result.seconds), clean(result.reason)) for result in model.results
+        (r.stage, r.status.value, duration(r.seconds), duration(r.cpu_seconds), clean(r.reason)) for r in model.results
     ]
-    text = "### Stages\n\n" + table(("stage", "status", "time", ""), rows)
+    text = "### Stages\n\n" + table(("stage", "status", "time", "processor time", ""), rows)
     training = model.training
     if training is not None and not training.reused:
         memory = f", peak memory {size(training.peak_memory_mb * 1e6)}" if training.peak_memory_mb else ""
@@ -185,9 +193,5 @@ def _digests(model: ModelReport) -> str:
     if origin is not None:
         rows += [("commit", origin.commit + (" + uncommitted changes" if origin.dirty else "")), ("base", origin.base)]
     lines = [(name, f"`{clean(value)}`") for name, value in rows if value]
-    how = (
-        f"\n\nReproduce: `git checkout {origin.commit[:12]} && mlops-ci pull-request --model {model.model}`"
-        if origin
-        else ""
-    )
+    how = f"\n\nReproduce: `{reproduce(origin, model.model)}`" if origin else ""
     return "### Digests\n\n" + table(("what", ""), lines) + how

@@ -1,8 +1,9 @@
-"""Numbers, intervals, durations and sizes as people read them."""
+"""Numbers, intervals, durations, sizes and commands as people read them."""
 
 from __future__ import annotations
 
-from mlops_ci.records.evaluation import Interval
+from mlops_ci.records.evaluation import EvaluationDetails, Interval, SliceResult
+from mlops_ci.records.results import Origin
 
 
 def number(value: float | None, *, signed: bool = False) -> str:
@@ -53,3 +54,14 @@ def size(count: float) -> str:
 def share(value: float | None) -> str:
     """A share as a percentage."""
     return "–" if value is None else f"{100 * value:.3g} %"
+
+
+def flipped(details: EvaluationDetails, part: SliceResult) -> str:
+    """`51 / 32`: the rows of a slice that were mended and broken; of small slices only how many changed."""
+    found = details.flips_by_slice.get(f"{part.by} = {part.value}")
+    return f"{found.mended:,} / {found.broken:,}" if found else f"{part.flipped:,} changed"
+
+
+def reproduce(origin: Origin, model: str) -> str:
+    """The one command that judges the same again."""
+    return f"git checkout {origin.commit[:12]} && mlops-ci pull-request --model {model}"

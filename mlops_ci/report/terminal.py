@@ -11,10 +11,12 @@ from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.validation import DatasetValidation, ExpectationResult, ValidationDetails
 from mlops_ci.report.clean import plain
 from mlops_ci.report.headline import headline
-from mlops_ci.report.numbers import duration, interval, number, share
+from mlops_ci.report.numbers import duration, flipped, interval, number, reproduce, share
 
 MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.SKIPPED: "–", Status.ERROR: "✗", Status.STALE: "✗"}
 COLORS = {Status.PASSED: "32", Status.FAILED: "31", Status.SKIPPED: "2", Status.ERROR: "31", Status.STALE: "31"}
+
+MOST_LINES = 5
 
 
 def render(results: Sequence[StageResult], *, width: int = 100, color: bool = False) -> str:
@@ -40,6 +42,7 @@ class _Block:
         lines = [self.paint(line, f"1;{COLORS[worst]}") for line in title]
         for result in results:
             lines += self.stage(result)
+        lines += self.provenance(name, results)
         return "\n".join(lines) + "\n"
 
     def stage(self, result: StageResult) -> Iterator[str]:
@@ -69,9 +72,10 @@ class _Block:
     def validation(self, details: ValidationDetails) -> Iterator[str]:
         for dataset in details.datasets:
             passed = sum(item.status is Status.PASSED for item in dataset.expectations)
-            rows = f"{dataset.rows:,} rows" if dataset.rows >= 0 else "unreadable"
-            yield f"      {plain(dataset.data)}: {rows}, {passed} of {len(dataset.expectations)} expectations hold"
+            held = f"{dataset.rows:,} rows, {passed} of {len(dataset.expectations)} expectations hold"
+            yield self.cut(f"      {plain(dataset.data)}: {plain(dataset.error) or held}")
             yield from self.expectations(dataset)
+            yield from self.diff(dataset)
         yield from (f"      note: {plain(note)}" for note in details.notes)
 
     def expectations(self, dataset: DatasetValidation) -> Iterator[str]:
@@ -79,6 +83,16 @@ class _Block:
             if item.status is not Status.PASSED:
                 yield self.cut(f"      {self.paint('✗', '31')} {plain(item.sentence)}: {counts(item)}")
                 yield from (self.cut(f"          {line}") for line in examples(item))
+
+    def diff(self, dataset: DatasetValidation) -> Iterator[str]:
+        """The data against the champion's; long lists are in the other reports."""
+        found = dataset.diff
+        if found is None or not (found.columns or found.rows_old != found.rows_new):
+            return
+        yield f"        against {plain(found.champion)}'s data: {found.rows_old:,} → {found.rows_new:,} rows"
+        for change in found.columns[:MOST_LINES]:
+            yield self.cut(f"          {plain(change.column)} {change.what}: {was(change.old)} → {was(change.new)}")
+        yield from more(len(found.columns))
 
     def evaluation(self, details: EvaluationDetails) -> Iterator[str]:
         if details.metrics:
@@ -88,16 +102,43 @@ class _Block:
             difference = interval(item.difference, signed=True)
             verdict = f"  {item.verdict.value}" if item.verdict else ""
             yield f"      {plain(item.metric):<22}{interval(item.candidate):<28}{champion:<12}{difference}{verdict}"
+        for changed in details.param_changes[:MOST_LINES]:
+            yield self.cut(f"      parameter {plain(changed.name)}: {was(changed.old)} → {was(changed.new)}")
+        yield from more(len(details.param_changes))
+        if details.flips is not None:
+            yield f"      rows: {details.flips.mended:,} mended, {details.flips.broken:,} broken"
         bad = [item for item in details.slices if item.failed]
         if details.slices:
             tested = sum(item.tested for item in details.slices)
             yield f"      slices: {tested} tested, {len(bad)} worse than allowed"
-        for part in bad[:5]:
+        for part in bad[:MOST_LINES]:
             yield self.cut(
                 f"        {plain(part.by)} = {plain(part.value)}: {part.metric} dropped by {number(part.drop)} "
-                f"on {part.rows:,} rows (p {number(part.p_value)})"
+                f"on {part.rows:,} rows (p {number(part.p_value)}; {flipped(details, part)})"
             )
         yield from (f"      note: {plain(note)}" for note in details.notes)
+
+    def provenance(self, name: str, results: Sequence[StageResult]) -> Iterator[str]:
+        """What was judged, by digest, and the command that judges it again; not where no judgement was made."""
+        found = {result.stage: result for result in results}
+        if "evaluate" not in found or not found["evaluate"].details:
+            return
+        details = decode(EvaluationDetails, found["evaluate"].details)
+        inputs = found["affected"].outputs.get("inputs-digest", "") if "affected" in found else ""
+        digests = {"inputs": inputs, "model": details.candidate_digest, "holdout": details.holdout_digest}
+        yield "  " + ", ".join(f"{what} {digest[:12]}" for what, digest in digests.items() if digest)
+        yield f"  again: {plain(reproduce(found['evaluate'].origin, name))}"
+
+
+def was(text: str) -> str:
+    """A former or new value, `–` for none."""
+    return plain(text) or "–"
+
+
+def more(count: int) -> Iterator[str]:
+    """That some lines are left out."""
+    if count > MOST_LINES:
+        yield f"      … and {count - MOST_LINES:,} more in the report"
 
 
 def counts(item: ExpectationResult) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from mlops_ci.records.affected import Affected, Change
 from mlops_ci.records.codec import encode
 from mlops_ci.records.results import StageResult, status_of
 from mlops_ci.stages.inputs import JudgedOn, compared_config, folder_of, judged_on, model_inputs
+from mlops_ci.stages.overrides import on_record
 
 if TYPE_CHECKING:
     from mlops_ci.ports import Say
@@ -77,9 +78,14 @@ def find_affected(
     return tuple(found)
 
 
-def explain(model: Model, item: Affected, *, project: Project, inputs: Inputs, say: Say) -> StageResult:
-    """Why a model is judged, as a result; red where it imports what it does not declare and the config minds."""
-    checks = import_checks(project.tree, inputs, model.train.undeclared_imports)
+def explain(
+    model: Model, item: Affected, *, project: Project, inputs: Inputs, where: Callable[[str], str], say: Say
+) -> StageResult:
+    """Why a model is judged, and what is waived; red where it imports what it does not declare and the config minds."""
+    checks = (
+        *import_checks(project.tree, inputs, model.train.undeclared_imports),
+        *on_record(model.overrides, lambda key: where(f"models.{model.name}.{key}")),
+    )
     for change in item.changes:
         say(change.sentence())
     for check in checks:

@@ -6,11 +6,12 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from datetime import date
 
 from mlops_ci.config.types import Config, Model
 from mlops_ci.digests.imports import import_checks
 from mlops_ci.digests.sources import Project
-from mlops_ci.errors import MlopsError
+from mlops_ci.errors import ConfigError, MlopsError
 from mlops_ci.records.results import Check, Severity, Status
 from mlops_ci.stages.inputs import model_inputs
 from mlops_ci.stages.producers import full_path, producer
@@ -24,11 +25,25 @@ LIKELY = (".py", "dvc.yaml", "dvc.lock", ".dvc", "params.yaml", ".txt", ".toml",
 MANY = 1_000  # files; a repository with more of them is read as asked
 
 
-def check_config(config: Config, project: Project | None) -> tuple[Check, ...]:
-    """Findings on every model; without a repository only what can be told without one."""
+def check_config(config: Config, project: Project | None, *, today: date) -> tuple[Check, ...]:
+    """Findings on every model; without a repository only what can be told without one. Overrides expire by `today`."""
     if project is not None:
         _read_at_once(project)
-    return tuple(item for model in config.models.values() for item in _model(config, model, project))
+    return tuple(
+        item
+        for model in config.models.values()
+        for item in (*_model(config, model, project), *_rules(config, model, today))
+    )
+
+
+def _rules(config: Config, model: Model, today: date) -> Iterator[Check]:
+    """Only what is wrong: most models have no overrides to speak of."""
+    from mlops_ci.stages.rules import verify_rules
+
+    try:
+        verify_rules(model, today=today, where=config.where)
+    except ConfigError as error:
+        yield _failed(f"{model.name} rules", f"{error.message} ({error.hint})", error.where)
 
 
 def _read_at_once(project: Project) -> None:

@@ -13,6 +13,7 @@ from mlops_ci.errors import ConfigError, MlopsError
 from mlops_ci.evaluation.problem import Problem, Scores
 from mlops_ci.ports import Asked, Coded, HoldoutRows, Interpreter, PredictedRows, Registry, Say
 from mlops_ci.records.models import Candidate, Version
+from mlops_ci.stages.rules import environments_of
 from mlops_ci.stages.scoring import Bench, Scored, Subject, environment_of, predictions_of
 
 MOST_CLASSES = 1000
@@ -57,13 +58,6 @@ def unusable(holdout: HoldoutRows, task: str) -> str:
     if task == "regression" and holdout.label.min() == holdout.label.max():
         return f"the label is constant ({holdout.label[0]:g})"
     return ""
-
-
-def environments_of(model: Model) -> tuple[str, ...]:
-    """The environments whose champions are compared with; the first one is the report's."""
-    assert model.evaluate is not None
-    named = dict.fromkeys(gate.against for gate in model.evaluate.gates if gate.against)
-    return tuple(named) or (model.champion_environment,)
 
 
 def hold(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from mlops_ci.config.types import Evaluate, Model
 from mlops_ci.digests.directory import size_of
-from mlops_ci.errors import ConfigError, MlopsError
+from mlops_ci.errors import MlopsError
 from mlops_ci.evaluation import charts, flips
 from mlops_ci.evaluation.verdict import overall
 from mlops_ci.io import files
@@ -20,9 +21,10 @@ from mlops_ci.records.models import Candidate, Judgement, Version
 from mlops_ci.records.results import Check, StageResult, Status, Verdict, status_of
 from mlops_ci.records.training import ParamChange
 from mlops_ci.stages.contest import Contest, hold, unusable
-from mlops_ci.stages.gates import Rules, check_gates, settled, unchecked
+from mlops_ci.stages.gates import check_gates, settled, unchecked
 from mlops_ci.stages.measuring import Measured, columns_of, measure
-from mlops_ci.stages.overrides import apply_overrides, verify_overrides
+from mlops_ci.stages.overrides import apply_overrides
+from mlops_ci.stages.rules import Rules, rules_of, verify_rules
 from mlops_ci.stages.scoring import Bench, artifact, model_directory
 
 
@@ -45,8 +47,7 @@ class Question:
 
     @property
     def rules(self) -> Rules:
-        prefix = f"models.{self.model.name}.evaluate"
-        return Rules(model=self.model, where=lambda key: self.where(f"{prefix}.{key}"))
+        return rules_of(self.model, self.where)
 
 
 def evaluate(question: Question, *, registry: Registry, bench: Bench, say: Say) -> StageResult:
@@ -56,7 +57,7 @@ def evaluate(question: Question, *, registry: Registry, bench: Bench, say: Say) 
     where the candidate can't be scored, DataError or ConfigError for a holdout that is not what the config says.
     """
     model = question.model
-    _verify(question)
+    verify_rules(model, today=question.today, where=question.where)
     holdout = bench.holdouts.read(model.at(question.evaluate.holdout), columns_of(question.evaluate), task=model.task)
     if reason := unusable(holdout, model.task):
         details = _details(question, holdout, verdict=None, verdict_reason=reason)
@@ -76,25 +77,6 @@ def evaluate(question: Question, *, registry: Registry, bench: Bench, say: Say) 
     checks = check_gates(question.rules, contest, measured, overlap, model_bytes=_size(question, bench))
     details = _compared(question, holdout, contest, measured, overlap, bench)
     return _judged(question, checks, details, _predictions(question, contest, holdout, bench), bench)
-
-
-def _verify(question: Question) -> None:
-    """What can be wrong with the rules themselves, before anything is scored."""
-    verify_overrides(
-        question.model.overrides,
-        question.rules.names,
-        today=question.today,
-        where=lambda key: question.where(f"models.{question.model.name}.{key}"),
-    )
-    own = {spec.name for spec in question.evaluate.metrics if spec.function}
-    for name, item, place in question.rules.slices:
-        if item.metric in own:
-            raise ConfigError(
-                f"'{name}': a metric of your own can't be measured in slices",
-                hint="slice by one of the known metrics",
-                docs="evaluation.md#slices",
-                where=place,
-            )
 
 
 def _overlap(question: Question, bench: Bench) -> Overlap:
@@ -250,6 +232,15 @@ def _judged(
         holdout=details.holdout_digest,
         champion=details.champion_digest,
     )
-    files_of = {**kept, "evaluation.json": scratch / "evaluation.json"}
+    files_of = {**kept, **_validation(question, bench), "evaluation.json": scratch / "evaluation.json"}
     bench.tracker.judge(question.candidate.run_id, judgement, files=files_of)
     return result
+
+
+def _validation(question: Question, bench: Bench) -> dict[str, Path]:
+    """What validation found in the data of this very judgement: the next candidate's data is compared with it."""
+    name = question.model.name
+    found = bench.workspace.read_result(name, "validate")
+    if found is None or found.outputs.get("judgement-digest") != question.judgement_digest:
+        return {}
+    return {"validation.json": bench.workspace.result_path(name, "validate")}

@@ -2,88 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from mlops_ci.config.types import Gate, Model, Slice
+from mlops_ci.config.types import Gate, Slice
 from mlops_ci.evaluation.verdict import satisfies
 from mlops_ci.ports import Overlap
 from mlops_ci.records.evaluation import MetricResult
 from mlops_ci.records.results import Check, Severity, Status, Verdict
-from mlops_ci.stages.contest import Contest, environments_of
-from mlops_ci.stages.measuring import Measured, label_of
+from mlops_ci.stages.contest import Contest
+from mlops_ci.stages.measuring import Measured
+from mlops_ci.stages.rules import CHAMPION, HOLDOUT, OVERLAP, Rules, environments_of, label_of, name_of
 
-HOLDOUT = "holdout"
-OVERLAP = "no training rows in the holdout"
-CHAMPION = "champion"
 GATES = "gates"
 LATER = {"p99_ms": "latency", "memory_mb": "memory"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """A model's gates and where each stands in the config: `where` takes a key below `evaluate`."""
-
-    model: Model
-    where: Callable[[str], str]
-
-    @property
-    def gates(self) -> list[tuple[str, Gate, str]]:
-        """(name, gate, place); gates that ask the same thing are numbered."""
-        assert self.model.evaluate is not None
-        gates = self.model.evaluate.gates
-        names = numbered([name_of(gate) for gate in gates])
-        return [
-            (name, gate, self.where(f"gates[{i}]")) for i, (name, gate) in enumerate(zip(names, gates, strict=True))
-        ]
-
-    @property
-    def slices(self) -> list[tuple[str, Slice, str]]:
-        """(name, slice, place)."""
-        assert self.model.evaluate is not None
-        slices = self.model.evaluate.slices
-        names = numbered([f"{item.metric} by {label_of(item)}" for item in slices])
-        return [
-            (name, item, self.where(f"slices[{i}]")) for i, (name, item) in enumerate(zip(names, slices, strict=True))
-        ]
-
-    @property
-    def limits(self) -> list[tuple[str, str, float, str]]:
-        """(name, key, limit, place) of what serving may cost."""
-        assert self.model.evaluate is not None
-        serving = self.model.evaluate.serving
-        found = [(key, getattr(serving, key, None)) for key in ("size_mb", "p99_ms", "memory_mb")]
-        return [
-            (f"serving {key} <= {limit:g}", key, limit, self.where(f"serving.{key}"))
-            for key, limit in found
-            if limit is not None
-        ]
-
-    @property
-    def names(self) -> list[str]:
-        """Every name an override may have."""
-        own = [*self.gates, *self.slices, *self.limits]
-        return [str(item[0]) for item in own] + [HOLDOUT, OVERLAP, CHAMPION]
-
-
-def name_of(gate: Gate) -> str:
-    """A gate's name: its own, or made from what it asks."""
-    if gate.name:
-        return gate.name
-    if gate.against:
-        word = "better than" if gate.require == "better" else "vs"
-        return f"{gate.metric} {word} {gate.against}"
-    if gate.min is not None and gate.max is not None:
-        return f"{gate.min:g} <= {gate.metric} <= {gate.max:g}"
-    return f"{gate.metric} >= {gate.min:g}" if gate.min is not None else f"{gate.metric} <= {gate.max:g}"
-
-
-def numbered(names: Sequence[str]) -> list[str]:
-    """Names made different where they are not: the second one is `name #2`."""
-    return [
-        name if names[:place].count(name) == 0 else f"{name} #{names[:place].count(name) + 1}"
-        for place, name in enumerate(names)
-    ]
 
 
 def unchecked(rules: Rules, reason: str) -> tuple[Check, ...]:

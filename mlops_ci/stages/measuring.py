@@ -16,6 +16,7 @@ from mlops_ci.ports import HoldoutColumns, HoldoutRows, Interpreter, MeasuringJo
 from mlops_ci.records.evaluation import Flips, Interval, MetricResult, SliceResult
 from mlops_ci.records.results import Verdict
 from mlops_ci.stages.contest import Contest, Opponent
+from mlops_ci.stages.rules import label_of
 from mlops_ci.stages.scoring import Bench
 
 MOST_SLICES = 1000
@@ -210,11 +211,6 @@ def _replicates(model: Model, contest: Contest, interpreter: Callable[[], Interp
         log=bench.workspace.log_path(model.name, "measure"),
         timeout=model.evaluate.timeout,
     )
-
-
-def label_of(item: Slice) -> str:
-    """A cut's name: the column, and how it is cut where not by its values."""
-    return f"{item.by} in {item.quantiles} parts" if item.quantiles else item.by
 
 
 def _cut(item: Slice, holdout: HoldoutRows, *, hide: bool) -> Cut:

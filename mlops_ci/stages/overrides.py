@@ -8,7 +8,7 @@ from datetime import date
 
 from mlops_ci.config.types import Override
 from mlops_ci.errors import ConfigError, did_you_mean
-from mlops_ci.records.results import Check, Status
+from mlops_ci.records.results import Check, Severity, Status
 
 
 def verify_overrides(
@@ -20,7 +20,7 @@ def verify_overrides(
         if override.gate not in names:
             raise ConfigError(
                 f"an override names no gate: '{override.gate}'",
-                hint=did_you_mean(override.gate, names, f"gates: {', '.join(names)}"),
+                hint=did_you_mean(override.gate, names, f"gates: {', '.join(names) or 'none'}"),
                 docs="evaluation.md#overrides",
                 where=place,
             )
@@ -35,10 +35,28 @@ def verify_overrides(
 
 def apply_overrides(checks: Sequence[Check], overrides: Sequence[Override]) -> tuple[Check, ...]:
     """Write each override into the check it waives; a check that passes needs none."""
-    waived = {item.gate: f"{item.reason} ({item.author}, until {item.expires})" for item in overrides}
+    waived = {item.gate: _words(item) for item in overrides}
     return tuple(
         replace(check, override=waived[check.name])
         if check.name in waived and check.status is not Status.PASSED
         else check
         for check in checks
     )
+
+
+def on_record(overrides: Sequence[Override], where: Callable[[str], str]) -> tuple[Check, ...]:
+    """Each override as a warning of its own: every report shows it, whether its gate was reached or not."""
+    return tuple(
+        Check(
+            name=f"override of '{item.gate}'",
+            status=Status.SKIPPED,
+            severity=Severity.WARN,
+            message=_words(item),
+            where=where(f"overrides[{index}]"),
+        )
+        for index, item in enumerate(overrides)
+    )
+
+
+def _words(override: Override) -> str:
+    return f"{override.reason} ({override.author}, until {override.expires})"

@@ -20,7 +20,7 @@ def perform(
     The former result is dropped first: whatever happens, an old result is never read as this run's.
     """
     workspace.forget(model, (stage,))
-    started, begun = clock.timestamp(), clock.stopwatch()
+    started, begun, spent = clock.timestamp(), clock.stopwatch(), clock.processor()
     try:
         result = function()
     except MlopsError as error:
@@ -30,6 +30,7 @@ def perform(
         origin=origin,
         started=started,
         seconds=round(clock.stopwatch() - begun, 3),
+        cpu_seconds=round(clock.processor() - spent, 3),
         tool=f"mlops-ci {__version__}",
     )
     workspace.write_result(result)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from mlops_ci.config.types import Model
 from mlops_ci.digests.inputs import Inputs
+from mlops_ci.errors import GateFailed
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.ports import Registry, Tracker
 from mlops_ci.records.plans import Action, Step
+from mlops_ci.stages.rules import environments_of
 from mlops_ci.stages.train import noted
 from mlops_ci.stages.validate import shown
 
@@ -32,13 +34,18 @@ def _train(model: Model, action: Action, what: str) -> Step:
 
 
 def evaluate_step(model: Model, *, registry: Registry) -> Step:
-    """Which holdout and which champion the candidate would meet."""
+    """Which holdout and which champions the candidate would meet."""
     if model.evaluate is None:
-        return Step(model=model.name, stage="evaluate", action=Action.SKIP, what="no 'evaluate:'")
-    environment = model.champion_environment
-    champion = registry.champion(model.name, environment)
-    against = (
-        f"compare with {environment}'s version {champion.number}" if champion else "judge alone, as the first model"
-    )
-    what = f"{against}, on {model.evaluate.holdout}"
-    return Step(model=model.name, stage="evaluate", action=Action.DO, what=what)
+        return _evaluate(model, Action.SKIP, "no 'evaluate:'")
+    champions = {name: registry.champion(model.name, name) for name in environments_of(model)}
+    missing = [name for name, version in champions.items() if version is None]
+    if missing and model.evaluate.first_model != "allow":
+        what = f"there is no champion in {missing[0]}, and 'first_model: allow' is not set"
+        return _evaluate(model, Action.BLOCKED, what, exit_code=GateFailed.exit_code)
+    known = [f"{name}'s version {version.number}" for name, version in champions.items() if version is not None]
+    against = f"compare with {' and '.join(known)}" if known else "judge alone, as the first model"
+    return _evaluate(model, Action.DO, f"{against}, on {model.evaluate.holdout}")
+
+
+def _evaluate(model: Model, action: Action, what: str, *, exit_code: int = 0) -> Step:
+    return Step(model=model.name, stage="evaluate", action=action, what=what, exit_code=exit_code)

@@ -269,9 +269,6 @@ def _trained(
     described = {"files": names, "spec": model.train.environment, "python": interpreter.version}
     files.write_json(scratch / "environment.json", described)
     kept = {f"environment/{Path(name).name}": trainer.root / name for name in inputs.environment}
-    validation = trainer.workspace.result_path(model.name, "validate")
-    if validation.exists():
-        kept["validation.json"] = validation
     return TrainedModel(
         model=model.name,
         directory=model.at(model.train.model),

@@ -21,6 +21,7 @@ from mlops_ci.records.validation import (
 
 NULL_STEP = 0.01
 DISTINCT_STEP = 0.2
+NOT_MADE = "not checked: the pipeline would make it from the data that is red above"
 
 
 def validate(
@@ -30,10 +31,12 @@ def validate(
     derived: Callable[[Dataset], bool],
     validator: Validator,
     champion: Callable[[], tuple[str, ValidationDetails] | None],
+    judgement_digest: str,
     where: Callable[[str], str],
     say: Say,
 ) -> StageResult:
-    """Every `validate:` entry of a model. `champion` gives its name and what was found in its data.
+    """Every `validate:` entry of a model. `champion` gives its name and what was found in its data; the result names
+    the `judgement_digest`, and so the data that it is about.
 
     `derived` data is made by the pipeline from other data: it is not even made once a data set before it is red.
 
@@ -51,6 +54,7 @@ def validate(
         place = where(f"models.{model.name}.validate[{index}]")
         if derived(dataset) and status_of(checks) is Status.FAILED:
             checks.append(_not_made(dataset, place))
+            datasets.append(_unchecked(dataset, NOT_MADE))
             continue
         try:
             source = open_source(dataset)
@@ -58,7 +62,7 @@ def validate(
             profile = source.profile(redact=model.redact)
         except DataError as error:
             checks.append(_unreadable(dataset, error, place))
-            datasets.append(DatasetValidation(data=shown(dataset), suite=dataset.suite, rows=-1, expectations=()))
+            datasets.append(_unchecked(dataset, checks[-1].message))
             continue
         checks += [_check(shown(dataset), result) for result in results]
         diff = _diff(before, profile, index)
@@ -78,6 +82,7 @@ def validate(
         status=status_of(checks),
         reason=_reason(checks),
         checks=tuple(checks),
+        outputs={"judgement-digest": judgement_digest},
         details=encode(ValidationDetails(datasets=tuple(datasets))),
     )
 
@@ -98,8 +103,11 @@ def _unreadable(dataset: Dataset, error: DataError, place: str) -> Check:
 
 
 def _not_made(dataset: Dataset, place: str) -> Check:
-    text = "not checked: the pipeline would make it from the data that is red above"
-    return Check(name=shown(dataset), status=Status.SKIPPED, message=text, where=place)
+    return Check(name=shown(dataset), status=Status.SKIPPED, message=NOT_MADE, where=place)
+
+
+def _unchecked(dataset: Dataset, reason: str) -> DatasetValidation:
+    return DatasetValidation(data=shown(dataset), suite=dataset.suite, rows=-1, expectations=(), error=reason)
 
 
 def _check(data: str, result: ExpectationResult) -> Check:

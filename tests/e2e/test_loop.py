@@ -24,6 +24,7 @@ def test_first_better_worse_broken_untouched(toy: Person, crown: Crown) -> None:
     toy.branch("better")
     toy.write("params.yaml", "C: 1.0\nfeatures: [a, b]\n")
     toy.commit("Use b as well")
+    toy.mlops("train")  # a run that is there before its data was validated keeps the validation all the same
     toy.mlops("pull-request")
     better = toy.result("toy", "evaluate")["details"]
     assert better["verdict"] == "better"
@@ -47,6 +48,8 @@ def test_first_better_worse_broken_untouched(toy: Person, crown: Crown) -> None:
     runs = len(toy.runs())
     said = toy.mlops("pull-request", expect=10)
     assert "99.5" in said
+    diff = toy.result("toy", "validate")["details"]["datasets"][0]["diff"]
+    assert (diff["champion"], diff["rows_old"], diff["rows_new"]) == ("version 2", 1500, 1502)
     assert len(toy.runs()) == runs, "nothing is trained on broken data"
     assert not (toy.home / ".mlops/results/toy/train.json").exists()
 

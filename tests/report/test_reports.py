@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,7 @@ def evaluation(text: str, slices: int) -> EvaluationDetails:
         charts=(chart,),
         param_changes=(ParamChange(name=text, old=text, new="6"),),
         flips=Flips(mended=51, broken=32, other=0, rows=27_662),
+        flips_by_slice={f"carrier = {text}0": Flips(mended=17, broken=23, other=0, rows=1000)},
         notes=(text,),
     )
 
@@ -195,6 +197,40 @@ def test_an_override_is_shown_with_its_reason(workspace: Workspace) -> None:
         assert "until 2026-03-01" in page
 
 
+def test_an_override_is_on_record_even_where_its_gate_was_never_reached(workspace: Workspace) -> None:
+    affected, validated = results()[:2]
+    text = "known (ann, until 2026-03-01)"
+    waived = Check(name="override of 'ece'", status=Status.SKIPPED, severity=Severity.WARN, message=text)
+    for page in pages(store(workspace, [dataclasses.replace(affected, checks=(waived,)), validated])):
+        assert "until 2026-03-01" in page
+
+
+def test_rows_that_flipped_are_told_by_slice(workspace: Workspace) -> None:
+    for page in pages(store(workspace, results())):
+        assert "17 / 23" in page or '"mended": 17' in page
+
+
+def test_every_data_set_that_could_not_be_read_says_why(workspace: Workspace) -> None:
+    broken = [
+        DatasetValidation(data=f"{name}.csv", suite="s", rows=-1, expectations=(), error=f"{name} is empty")
+        for name in "ab"
+    ]
+    found = results()[:2]
+    found[1] = dataclasses.replace(found[1], details=encode(ValidationDetails(datasets=tuple(broken))))
+    for page in pages(store(workspace, found)):
+        assert "a is empty" in page
+        assert "b is empty" in page
+
+
+def test_the_terminal_tells_the_differences_the_digests_and_how_to_judge_again(workspace: Workspace) -> None:
+    page = list(pages(store(workspace, results())))[-1]
+    assert "against version 3's data: 90 → 100 rows" in page
+    assert "plain retyped: int64 → plain" in page
+    assert "parameter plain: plain → 6" in page
+    assert f"model {'f' * 12}, holdout {'c' * 12}" in page
+    assert f"git checkout {'a' * 12} && mlops-ci pull-request --model m" in page
+
+
 def test_an_error_page_tells_what_happened_and_what_to_do(workspace: Workspace) -> None:
     failure = Failure(message="stage 'train' failed with exit 1", hint="its last lines:\n| KeyError: 'x'", exit_code=3)
     failed = StageResult(stage="train", model="m", status=Status.ERROR, reason=failure.message, failure=failure)
@@ -244,8 +280,6 @@ def test_html_is_small_whole_and_the_same_each_time(workspace: Workspace) -> Non
 
 def test_stages_of_different_commits_are_told(workspace: Workspace) -> None:
     found = results()
-    import dataclasses
-
     found[1] = dataclasses.replace(found[1], origin=Origin(commit="9" * 40))
     for page in list(pages(store(workspace, found)))[:3]:
         assert "different commits" in page

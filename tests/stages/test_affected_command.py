@@ -88,6 +88,30 @@ def test_check_tells_them_too(repository: Repository) -> None:
     assert "warning toy undeclared import: stage 'train': train.py:1 imports features.py" in done.stdout
 
 
+WAIVED = """\
+    evaluate: {{holdout: h.csv, label: y, metrics: [f1], gates: [{{metric: f1, min: 0.5}}]}}
+    overrides: [{{gate: "{gate}", reason: known, author: ann, expires: {expires}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("gate", "expires", "expected"),
+    [("f1 >= 0.5", "2001-01-01", "expired on 2001-01-01"), ("f1 > 0.5", "2099-01-01", "did you mean 'f1 >= 0.5'?")],
+)
+def test_an_override_that_can_not_hold_is_told_before_anything_runs(
+    repository: Repository, gate: str, expires: str, expected: str
+) -> None:
+    repository.write("h.csv", "x,y\n1,1\n")
+    repository.write("mlops.yaml", CONFIG + WAIVED.format(gate=gate, expires=expires))
+    repository.git("add", "-A")
+    done = run(repository, "check", expect=2)
+    assert expected in done.stdout
+    assert "mlops.yaml:6" in done.stdout
+    done = run(repository, "pull-request", "--model", "toy", expect=2)
+    assert expected in done.stdout
+    assert not (repository.root / ".mlops/results/toy/train.json").exists()
+
+
 def test_a_base_by_name(repository: Repository) -> None:
     repository.git("tag", "v1")
     repository.write("train.py", "print('new')\n")

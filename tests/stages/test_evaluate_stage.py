@@ -18,7 +18,9 @@ from mlops_ci.backends.scorer import SubprocessScorer
 from mlops_ci.config.types import Environment, Gate, MetricSpec, Override, Serving, Slice
 from mlops_ci.errors import ConfigError, DataError, StageFailed
 from mlops_ci.ports import ScoringJob
+from mlops_ci.records.plans import Action
 from mlops_ci.records.results import Severity, Status, Verdict
+from mlops_ci.stages.plan import evaluate_step
 from tests.stages.judging import PYTHON, Lab, checks, details, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -297,6 +299,18 @@ def test_training_rows_in_the_holdout(lab: Lab) -> None:
     check = checks(result)["no training rows in the holdout"]
     assert check.red, "one of two was never looked into"
     assert "gone.parquet" in check.message
+
+
+def test_a_plan_says_whom_the_candidate_would_meet(lab: Lab) -> None:
+    gates = (Gate(metric="roc_auc", against="staging"),)
+    step = evaluate_step(lab.model("planned", gates=gates), registry=lab.registry)
+    assert (step.action, step.exit_code) == (Action.BLOCKED, 10)
+    assert "no champion in staging" in step.what
+    step = evaluate_step(lab.model("planned", gates=gates, first_model="allow"), registry=lab.registry)
+    assert (step.action, step.what) == (Action.DO, "judge alone, as the first model, on data/holdout.parquet")
+    lab.crown(lab.train("planned", "weak"), "staging")
+    step = evaluate_step(lab.model("planned", gates=gates), registry=lab.registry)
+    assert step.what == "compare with staging's version 1, on data/holdout.parquet"
 
 
 def test_own_metrics(lab: Lab) -> None:

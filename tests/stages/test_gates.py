@@ -16,8 +16,9 @@ from mlops_ci.records.evaluation import Interval, MetricResult, SliceResult
 from mlops_ci.records.models import Version
 from mlops_ci.records.results import Check, Severity, Status, Verdict
 from mlops_ci.stages.contest import Contest, Opponent
-from mlops_ci.stages.gates import Rules, check_gates, name_of, numbered
+from mlops_ci.stages.gates import check_gates
 from mlops_ci.stages.measuring import Measured
+from mlops_ci.stages.rules import Rules, name_of, numbered
 from mlops_ci.stages.scoring import Scored
 
 PROBLEM = Problem(task="regression", y=np.zeros(100))

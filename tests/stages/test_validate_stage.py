@@ -44,6 +44,7 @@ def run(
         derived=lambda dataset: dataset.data in derived,
         validator=GreatExpectations(),
         champion=lambda: before,
+        judgement_digest="rules",
         where=lambda path: f"mlops.yaml:{path}",
         say=lambda line: None,
     )
@@ -92,7 +93,9 @@ def test_what_the_pipeline_makes_of_red_data_is_not_even_made(tmp_path: Path) ->
     result = run(tmp_path, {"raw.csv": [SOME_ROWS], "features.csv": [SOME_ROWS]}, derived=("features.csv",))
     assert [check.status for check in result.checks] == [Status.FAILED, Status.SKIPPED]
     assert result.checks[1].red
-    assert len(details(result).datasets) == 1
+    made, not_made = details(result).datasets
+    assert "raw.csv is empty" in made.error
+    assert (not_made.rows, not_made.error) == (-1, result.checks[1].message)
 
 
 def test_unicode_spaces_and_quotes_in_names_are_names(tmp_path: Path) -> None:
