@@ -100,6 +100,10 @@ def run(argv: Sequence[str]) -> int:
     except MlopsError as error:
         return _report(error, debug=debug)
     except Exception as error:
+        from mlops_ci.io import files
+
+        if isinstance(error, OSError) and files.is_full(error):
+            return _report(files.disk_error(error), debug=debug)
         return _report_bug(error, debug=debug)
 
 

@@ -46,10 +46,16 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def disk_error(error: OSError, path: Path) -> BackendError:
+def is_full(error: BaseException) -> bool:
+    """Whether the disk, or the user's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def disk_error(error: OSError, path: Path | None = None) -> BackendError:
     """An OSError in the user's words."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return BackendError(f"the disk is full: could not write {path}", hint="free some space and run again")
+    if is_full(error):
+        what = f": could not write {path}" if path is not None else ""
+        return BackendError(f"the disk is full{what}", hint="free some space and run again")
     return BackendError(f"could not write {path}: {error.strerror or error}")
 
 

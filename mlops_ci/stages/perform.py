@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mlops_ci import __version__
 from mlops_ci.errors import MlopsError
-from mlops_ci.io import clock
+from mlops_ci.io import clock, files
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.records.results import Failure, Origin, StageResult, Status
 
@@ -25,6 +25,10 @@ def perform(
         result = function()
     except MlopsError as error:
         result = _failed(stage, model, error)
+    except OSError as error:
+        if not files.is_full(error):
+            raise
+        result = _failed(stage, model, files.disk_error(error))
     result = dataclasses.replace(
         result,
         origin=origin,
