@@ -86,6 +86,11 @@ class FileSource:
         frame: pandas.DataFrame = self.table.to_pandas()
         return frame
 
+    def row(self, position: int) -> dict[str, Any]:
+        """One row by its position from 0, {} where there is none."""
+        found = self.table.slice(position, 1).to_pylist()
+        return dict(found[0]) if found else {}
+
     def begin(self) -> None:
         """Start reading and profiling beside whatever is done meanwhile: Great Expectations takes seconds to import,
         and Arrow works without the interpreter's lock."""

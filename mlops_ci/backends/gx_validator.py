@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mlops_ci.records.validation import ExpectationResult
 
 EXAMPLES = 5
 INDEX = "mlops_ci_index"
+CELLS = 8
 
 
 class GreatExpectations:
@@ -38,9 +40,10 @@ class GreatExpectations:
                 expectations, result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
             )
         by_index = {item["expectation_config"]["meta"][INDEX]: item for item in map(_plain, found.results)}
-        return tuple(
-            _result(read, index, by_index.get(index), redact, suite) for index in range(len(read.expectations))
-        )
+        results = [_result(read, index, by_index.get(index), redact, suite) for index in range(len(read.expectations))]
+        if not isinstance(source, FileSource):
+            return tuple(results)
+        return tuple(replace(item, examples=_whole_rows(item.examples, source, redact)) for item in results)
 
 
 def _load() -> Any:
@@ -203,8 +206,28 @@ def _examples(columns: Sequence[str], result: Mapping[str, Any]) -> tuple[dict[s
         if isinstance(value, list | tuple) and len(value) == len(columns):
             cells = dict(zip(columns, value, strict=True))
         row = {"(row)": str(rows[position])} if position < len(rows) else {}
-        found.append({**row, **{str(key): str(cell)[:80] for key, cell in cells.items()}})
+        found.append({**row, **{str(key): _cell(cell) for key, cell in cells.items()}})
     return tuple(found)
+
+
+def _whole_rows(
+    examples: Sequence[Mapping[str, str]], source: FileSource, redact: Sequence[str]
+) -> tuple[Mapping[str, str], ...]:
+    """Examples with what else is in their rows, up to CELLS cells in all. A row is believed where its position is one,
+    and holds what the expectation saw: a frame's own index may count otherwise."""
+    found = []
+    for example in examples:
+        position = example.get("(row)", "")
+        row = source.row(int(position)) if position.isdecimal() else {}
+        seen = {name: value for name, value in example.items() if name != "(row)"}
+        same = all(name in row and _cell(row[name]) == value for name, value in seen.items())
+        rest = {name: _cell(value) for name, value in row.items() if name not in (*redact, *seen)} if same else {}
+        found.append({**example, **dict(list(rest.items())[: max(0, CELLS - len(seen))])})
+    return tuple(found)
+
+
+def _cell(value: Any) -> str:
+    return str(value)[:80]
 
 
 def _whole(value: Any) -> int | None:

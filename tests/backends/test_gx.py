@@ -52,6 +52,7 @@ def test_what_holds_what_does_not_and_what_can_not_be_told(tmp_path: Path) -> No
     assert (between.unexpected, between.total) == (1, 5)
     assert between.examples[0]["delay"].startswith("300")
     assert between.examples[0]["(row)"] == "2"
+    assert between.examples[0]["city name"] == "c", "the rest of the row tells which one it is"
     assert "nowhere" in found[3].error
     assert found[0].where.startswith("suite.json:")
 
