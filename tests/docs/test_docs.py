@@ -9,12 +9,14 @@ import sys
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 from mlops_ci.cli.main import COMMANDS
 from mlops_ci.config.load import load_bytes
+from tests.digests.repository import Repository
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
@@ -51,16 +53,50 @@ def test_yaml_snippets_are_valid(page: Path) -> None:
             assert load_bytes(text.encode(), path=page, root=page.parent, environ={}).models
 
 
+def snippets(language: str) -> list[tuple[str, str]]:
+    """(page, text) of every fenced block in a language."""
+    found = [(names(page), block) for page in PAGES for block in FENCE.findall(page.read_text("utf-8"))]
+    return [(page, text) for page, (kind, text) in found if kind == language]
+
+
+def test_every_snippet_is_of_a_kind_that_is_tested(tmp_path: Path) -> None:
+    """YAML is a config, a pipeline, or a comment; whatever else comes needs a test of its own."""
+    for page, text in snippets("yaml"):
+        if text.startswith("stages:"):
+            repository = Repository.create(tmp_path / page)
+            repository.write("dvc.yaml", text)
+            repository.write("params.yaml", "learning_rate: 0.1\n")
+            repository.write("train.py", "")
+            repository.write("data/train.csv", "x\n")
+            repository.commit()
+            assert repository.inputs().stages
+        else:
+            assert text.startswith(("version:", "# yaml-language-server:")), page
+    assert {page for page, _ in snippets("python")} == {"docs/evaluation.md"}
+    assert {page for page, _ in snippets("text")} == {"README.md", "docs/cli.md"}
+
+
+def test_the_metric_of_ones_own_measures(tmp_path: Path) -> None:
+    import numpy as np
+    import pandas as pd
+
+    ((_, text),) = snippets("python")
+    space: dict[str, Any] = {}
+    exec(compile(text, "docs/evaluation.md", "exec"), space)
+    rows = pd.DataFrame({"seats": [100, 50, 7]})
+    assert space["cost"](np.array([1, 1, 0]), np.array([0.4, 0.6, 0.1]), rows) == 100.0
+
+
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_commands_exist_with_their_options(page: Path) -> None:
-    for language, text in FENCE.findall(page.read_text("utf-8")):
-        if language == "console":
-            for line in text.splitlines():
-                words = shlex.split(line)
-                if words and words[0] == "mlops-ci" and words[1:2] != ["--version"]:
-                    command = import_module(f"mlops_ci.cli.{COMMANDS[words[1]][0]}").command
-                    known = {option for p in command.params if isinstance(p, click.Option) for option in p.opts}
-                    assert {word for word in words[2:] if word.startswith("-")} <= known, line
+    text = page.read_text("utf-8")
+    fenced = [line for language, block in FENCE.findall(text) if language == "console" for line in block.splitlines()]
+    for line in [*fenced, *re.findall(r"^    (mlops-ci .*)$", text, re.MULTILINE)]:
+        words = shlex.split(line)
+        if words and words[0] == "mlops-ci" and words[1:2] != ["--version"]:
+            command = import_module(f"mlops_ci.cli.{COMMANDS[words[1]][0]}").command
+            known = {option for p in command.params if isinstance(p, click.Option) for option in p.opts}
+            assert {word for word in words[2:] if word.startswith("-")} <= known, line
 
 
 def test_every_page_an_error_names_exists() -> None:

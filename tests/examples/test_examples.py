@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,8 @@ def test_the_demo_plays_as_announced(tmp_path: Path) -> None:
         run.data.tags["mlops_ci.judgement"] for run in sorted(Person(home).runs(), key=lambda r: r.info.start_time)
     ]
     assert [json.loads(text)["verdict"] for text in verdicts] == ["first", "better", "worse"]
+    (shown,) = re.findall(r"^```text\n(flight-delay: .*)$", (ROOT / "README.md").read_text("utf-8"), re.M)
+    assert shown in said, "the README shows what the demo prints"
     _nothing_leaks(home)
 
 
