@@ -40,12 +40,17 @@ def rows_of(columns: Mapping[str, Array]) -> int:
     return rows
 
 
-def flag(parameters: Any, name: str) -> bool:
-    """A true-or-false entry of a request's parameters."""
-    value = parameters.get(name, False)
-    if type(value) is not bool:
-        raise wrong(f"parameters.{name}", None, "must be true or false")
-    return value
+def parameters_of(document: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """(whether probabilities are asked for, the other parameters) of a body of either protocol. Raises Refusal."""
+    given = document.get("parameters")
+    if given is None:
+        return False, {}
+    if type(given) is not dict:
+        raise malformed("'parameters' must be an object")
+    asked = given.get("probabilities", False)
+    if type(asked) is not bool:
+        raise wrong("parameters.probabilities", None, "must be true or false")
+    return asked, {name: value for name, value in given.items() if name != "probabilities"}
 
 
 def params_of(given: Any, schema: Any) -> dict[str, Any]:

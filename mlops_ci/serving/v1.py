@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlops_ci.serving.question import UNNAMED, Question, flag, params_of, rows_of
+from mlops_ci.serving.question import UNNAMED, Question, parameters_of, params_of, rows_of
 from mlops_ci.serving.refusals import malformed, wrong
 from mlops_ci.serving.signature import Field, Signature
 from mlops_ci.serving.untyped import guessed, untyped
@@ -24,14 +24,11 @@ def read_v1(document: dict[str, Any], signature: Signature, *, refuse_null: bool
     if len(present) != 1:
         raise malformed(f"the body needs exactly one of {', '.join(BODIES)}")
     columns = _columns(present[0], document[present[0]], signature, refuse_null)
-    parameters = document.get("parameters", {})
-    if type(parameters) is not dict:
-        raise malformed("'parameters' must be an object")
-    own = {name: value for name, value in parameters.items() if name != "probabilities"}
+    probabilities, own = parameters_of(document)
     return Question(
         columns=columns,
         rows=rows_of(columns),
-        probabilities=flag(parameters, "probabilities"),
+        probabilities=probabilities,
         params=params_of(document.get("params") or own, signature.params),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from mlops_ci.serving.question import UNNAMED, Question, flag, params_of, rows_of
+from mlops_ci.serving.question import UNNAMED, Question, parameters_of, params_of, rows_of
 from mlops_ci.serving.refusals import Refusal, malformed, wrong
 from mlops_ci.serving.signature import DATATYPES, Field, Signature
 from mlops_ci.serving.untyped import guessed
@@ -28,15 +28,12 @@ def read_v2(document: dict[str, Any], signature: Signature, *, refuse_null: bool
     if len({tensor[0] for tensor in tensors}) != len(tensors):
         raise malformed("two of the inputs have one name")
     columns = READ[signature.kind](tensors, signature, refuse_null)
-    parameters = document.get("parameters") or {}
-    if type(parameters) is not dict:
-        raise malformed("'parameters' must be an object")
-    own = {name: value for name, value in parameters.items() if name != "probabilities"}
+    probabilities, own = parameters_of(document)
     return Question(
         columns=columns,
         rows=rows_of(columns),
         id=_id(document.get("id")),
-        probabilities=flag(parameters, "probabilities"),
+        probabilities=probabilities,
         outputs=_outputs(document.get("outputs")),
         params=params_of(own, signature.params),
     )
