@@ -1,0 +1,92 @@
+"""`python -m mlops_ci.serving`: check the model's files, load it, serve it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from mlops_ci.digests.directory import digest_directory
+from mlops_ci.errors import BackendError, MlopsError, StaleError, UsageError
+from mlops_ci.serving.formats import refuse_formats
+from mlops_ci.serving.settings import Settings, read_settings
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m mlops_ci.serving", allow_abbrev=False)
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="MLflow model directory")
+    parser.add_argument("--name", required=True, help="the model's name in paths and metrics")
+    parser.add_argument("--digest", required=True, metavar="SHA256", help="the model digest that DIR must have")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default)")
+    parser.add_argument(
+        "--standby-fd", type=int, metavar="N", help="inherited listening socket, served once SIGUSR1 came"
+    )
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings as JSON")
+    parser.add_argument("--ready-file", type=Path, metavar="FILE", help='gets {"port", "pid", "took_over"} when ready')
+    return parser.parse_args(words)
+
+
+def check(options: argparse.Namespace) -> Settings:
+    """The settings. Raises MlopsError where the files are not those that were judged, or not in an allowed format."""
+    if not all(part.isalnum() or part in "._-" for part in options.name) or not options.name:
+        raise UsageError("a model's name may have letters, digits, '.', '_' and '-' only")
+    settings = read_settings(options.settings)
+    found = digest_directory(options.model)
+    if found != options.digest:
+        raise StaleError(f"{options.model} has the digest {found}, and {options.digest} was asked for")
+    refuse_formats(options.model, settings.formats, settings.skops_trusted)
+    return settings
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Everything heavy, after the checks."""
+    settings = check(options)
+    os.environ.update(QUIET)
+    if settings.formats is not None and "pickle" not in settings.formats:
+        os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    sys.argv[1:] = []  # kserve parses the command line of whoever imports it
+    from mlops_ci.serving.connections import bind
+    from mlops_ci.serving.model import MlflowModel
+    from mlops_ci.serving.server import Server, Start
+
+    try:
+        listener = bind(options.host, options.port)
+    except OSError as error:
+        raise BackendError(f"could not listen on {options.host}:{options.port}: {error.strerror}") from error
+    model = MlflowModel(options.name, options.model)
+    model.load()
+    start = Start(
+        digest=options.digest,
+        listener=listener,
+        settings=settings,
+        standby=options.standby_fd,
+        ready_file=options.ready_file,
+    )
+    Server(start).start([model])
+
+
+def main() -> int:
+    """The exit code: 0 after a stop without loss."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    options = arguments(sys.argv[1:])
+    try:
+        serve(options)
+    except MlopsError as error:
+        sys.stderr.write(f"error: {error}\n" + (f"  {error.hint}\n" if error.hint else ""))
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""KServe's `ModelServer` around one MLflow model: on sockets of ours, with a stop that loses no request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from kserve import ModelServer
+from kserve.model_server import app as kserve_app
+from kserve.protocol.rest.server import RESTServer
+
+from mlops_ci.errors import BackendError
+from mlops_ci.serving.app import App
+from mlops_ci.serving.connections import Connections
+from mlops_ci.serving.model import MlflowModel
+from mlops_ci.serving.settings import Settings
+from mlops_ci.serving.worker import Worker
+
+log = logging.getLogger("mlops_ci.serving")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What the command line said. `standby` is an inherited listening socket, taken over at SIGUSR1."""
+
+    digest: str
+    listener: socket.socket
+    settings: Settings
+    standby: int | None = None
+    ready_file: Path | None = None
+
+
+class Server(ModelServer):  # type: ignore[misc]
+    """Its registry, data plane and endpoints are KServe's; sockets, signals and predictions are ours."""
+
+    def __init__(self, start: Start) -> None:
+        super().__init__(enable_grpc=False, workers=1)
+        self.begin = start
+        self.cut_off = 0
+
+    def start(self, models: list[MlflowModel]) -> None:
+        """Serve until SIGTERM or SIGINT. Raises BackendError where requests had to be cut off at the time limit."""
+        for model in models:
+            self.register_model(model)
+        # The port is never bound: what is wanted of it are KServe's routes and error handlers on its application.
+        RESTServer("", self.dataplane, self.model_repository_extension, 0).create_application()
+        if sys.platform == "win32":
+            raise BackendError("the model server needs a Unix system")
+        import uvloop
+
+        runner = uvloop.new_event_loop()
+        asyncio.set_event_loop(runner)
+        try:
+            runner.run_until_complete(self._serve_one(models[0]))
+        finally:
+            runner.close()
+        if self.cut_off:
+            raise BackendError(f"{self.cut_off} connections were cut off at the time limit of the stop")
+
+    async def _serve_one(self, model: MlflowModel) -> None:
+        settings = self.begin.settings
+        worker = Worker(model, settings)
+        app = App(
+            model,
+            digest=self.begin.digest,
+            settings=settings,
+            kserve=kserve_app,
+            dataplane=self.dataplane,
+            worker=worker,
+        )
+        connections = Connections(app)
+        stop, take_over = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGUSR1, take_over.set)
+        await connections.listen(self.begin.listener)
+        self._tell(taken_over=False)
+        log.info("serving %s (%s) on port %d", model.name, self.begin.digest[:12], self._port())
+        taking = asyncio.ensure_future(self._take_over(take_over, connections))
+        await stop.wait()
+        taking.cancel()
+        app.draining = True
+        model.ready = False
+        await connections.stop_listening()
+        log.info("stopping; finishing %d connections", len(connections.state.connections))
+        self.cut_off = await connections.drain(idle_seconds=settings.drain_idle_seconds, seconds=settings.drain_seconds)
+        worker.stop()
+        await loop.run_in_executor(None, app.close)
+
+    async def _take_over(self, signalled: asyncio.Event, connections: Connections) -> None:
+        """Serve the shared socket from the first SIGUSR1 on."""
+        await signalled.wait()
+        if self.begin.standby is None:
+            log.warning("SIGUSR1 without --standby-fd: there is nothing to take over")
+            return
+        await connections.share(self.begin.standby)
+        self._tell(taken_over=True)
+        log.info("took over the public socket")
+
+    def _port(self) -> int:
+        port: int = self.begin.listener.getsockname()[1]
+        return port
+
+    def _tell(self, *, taken_over: bool) -> None:
+        """Write the ready file, whole or not at all."""
+        path = self.begin.ready_file
+        if path is None:
+            return
+        beside = path.with_name(f".{path.name}.new")
+        document = {"port": self._port(), "pid": os.getpid(), "took_over": taken_over}
+        beside.write_text(json.dumps(document) + "\n", encoding="utf-8")
+        os.replace(beside, path)
