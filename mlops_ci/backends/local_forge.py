@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from mlops_ci.backends.local_pulls import FORMAT, LocalPulls, Merging, StoredComment, StoredPull
+from mlops_ci.backends.local_merge import squash
+from mlops_ci.backends.local_pulls import FORMAT, LocalPulls, Merging, StoredComment, StoredPull, as_pull
 from mlops_ci.backends.push_stamp import fingerprint_of, stamped
-from mlops_ci.errors import BackendError, ForgeConflict, MergeConflict, UsageError
+from mlops_ci.errors import BackendError, ForgeConflict, UsageError
 from mlops_ci.io import clock, git_branches, git_write
 from mlops_ci.io.git_write import NewCommit, Person
 from mlops_ci.io.workspace import Workspace
@@ -209,6 +210,13 @@ class LocalForge:
             self._write(old, replace(old, approvals=(*others, mine)))
             return mine
 
+    def conflicts(self, pull: PullRequest) -> tuple[str, ...]:
+        """The files in which an open pull request and its base don't go together; () where nobody can tell."""
+        base = self.tip(pull.base)
+        if pull.state is not PullState.OPEN or not (pull.head and base):
+            return ()
+        return git_branches.merged(self.root, base, pull.head).conflicts
+
     def close(self, number: int) -> PullRequest:
         with self.stored.locked():
             old = self._current(number)
@@ -232,27 +240,11 @@ class LocalForge:
             if self._there(old.branch) != head:
                 raise ForgeConflict(f"the branch {old.branch} is no longer at {head[:12]}", hint="look at it again")
             before = self._there(old.base)
-            commit = self._squash(old, head=head, onto=before)
+            commit = squash(self.root, old, head=head, onto=before, author=self.actor)
             begun = replace(old, merging=Merging(commit=commit, head=head, at=clock.timestamp()))
             self.stored.write(begun)
             git_write.fast_forward(self.root, old.base, commit, old=before, why=f"mlops-ci: merge {number}")
             return self._write(begun, self._settled(begun))
-
-    def _squash(self, stored: StoredPull, *, head: str, onto: str) -> str:
-        """The commit that merging makes; who approved exactly this head stands in its message."""
-        together = git_branches.merged(self.root, onto, head)
-        if together.conflicts:
-            raise MergeConflict(stored.branch, stored.base, together.conflicts)
-        if together.tree == git_branches.tree(self.root, onto):
-            hint = f"mlops-ci forge close {stored.number}"
-            raise UsageError(
-                f"pull request {stored.number} changes nothing on {stored.base}", hint=hint, docs="forge.md"
-            )
-        approved = [f"Approved-by: {item.author}\n" for item in stored.approvals if item.commit == head]
-        trailers = "".join([f"Pull-Request: {stored.number}\n", f"Pull-Request-Head: {head}\n", *approved])
-        message = f"{' '.join(stored.title.split())} (#{stored.number})\n\n{trailers}"
-        new = NewCommit(tree=together.tree, parents=(onto,), message=message, author=self.actor)
-        return git_write.commit(self.root, new)
 
     def _settled(self, stored: StoredPull) -> StoredPull:
         """The record as git has it: what the base has, by our merge or by a person's `git merge`, is merged."""
@@ -290,22 +282,7 @@ class LocalForge:
         return found
 
     def _view(self, stored: StoredPull) -> PullRequest:
-        return PullRequest(
-            number=stored.number,
-            state=stored.state,
-            title=stored.title,
-            body=stored.body,
-            branch=stored.branch,
-            base=stored.base,
-            head=self.tip(stored.branch) if stored.state is PullState.OPEN else stored.head,
-            author=stored.author,
-            opened_at=stored.opened_at,
-            draft=stored.draft,
-            labels=stored.labels,
-            reviewers=stored.reviewers,
-            closed_at=stored.closed_at,
-            merge_commit=stored.merge_commit,
-        )
+        return as_pull(stored, self.tip(stored.branch) if stored.state is PullState.OPEN else stored.head)
 
 
 def _joined(had: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:

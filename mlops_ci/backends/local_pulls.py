@@ -13,7 +13,7 @@ from mlops_ci.errors import BackendError, UsageError
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.records.codec import CodecError, decode, encode
-from mlops_ci.records.forge import Approval, PullState
+from mlops_ci.records.forge import Approval, PullRequest, PullState
 
 NUMBERED = re.compile(r"([1-9][0-9]{0,8})\.json")
 FORMAT = 1
@@ -57,6 +57,26 @@ class StoredPull:
     head: str = ""
     closed_at: str = ""
     merge_commit: str = ""
+
+
+def as_pull(stored: StoredPull, head: str) -> PullRequest:
+    """What everybody sees of a record; `head` is where its branch stands."""
+    return PullRequest(
+        number=stored.number,
+        state=stored.state,
+        title=stored.title,
+        body=stored.body,
+        branch=stored.branch,
+        base=stored.base,
+        head=head,
+        author=stored.author,
+        opened_at=stored.opened_at,
+        draft=stored.draft,
+        labels=stored.labels,
+        reviewers=stored.reviewers,
+        closed_at=stored.closed_at,
+        merge_commit=stored.merge_commit,
+    )
 
 
 @dataclass(frozen=True)

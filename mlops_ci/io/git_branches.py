@@ -8,7 +8,6 @@ from pathlib import Path
 from mlops_ci.errors import BackendError, RepositoryError
 from mlops_ci.io import git_command
 
-MISSING = "0" * 40
 TOO_OLD = 129  # what git says to an option it does not know
 _FORMAT = "%H%x00%P%x00%T%x00%an%x00%B%x00%x00"
 

@@ -19,7 +19,7 @@ PLAIN = "100644"
 KEPT = ("100644", "100755")  # modes of files; a link that is written over becomes a file
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Person:
     """Who a commit is by."""
 
@@ -63,9 +63,9 @@ def write_tree(root: Path, onto: str, files: Mapping[str, bytes | None]) -> str:
 
 def _line(root: Path, path: str, content: bytes | None, mode: str) -> bytes:
     name = path.encode("utf-8", "surrogateescape")
-    if content is None:
-        return f"0 {git_branches.MISSING}\t".encode() + name + b"\0"
-    made = _output(root, "hash-object", "-w", "--stdin", "--no-filters", input=content)
+    made = _output(root, "hash-object", "-w", "--stdin", "--no-filters", input=content or b"")
+    if content is None:  # mode 0 deletes; the object's name is not looked at, but has to be one
+        return b"0 " + made.encode() + b"\t" + name + b"\0"
     return f"{mode if mode in KEPT else PLAIN} {made}\t".encode() + name + b"\0"
 
 
@@ -117,10 +117,9 @@ def fast_forward(root: Path, branch: str, new: str, *, old: str, why: str) -> No
 
 def _move(root: Path, branch: str, new: str, *, old: str, why: str) -> None:
     reference = f"refs/heads/{branch}"
-    zeros = git_branches.MISSING
     try:
         if new:
-            _output(root, "update-ref", "-m", why, reference, new, old or zeros)
+            _output(root, "update-ref", "-m", why, reference, new, old)
         else:
             _output(root, "update-ref", "-m", why, "-d", reference, old)
     except BackendError:

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci.backends.local_forge import LocalForge
 from mlops_ci.errors import BackendError, UsageError
+from mlops_ci.io.workspace import Workspace
 from mlops_ci.records.forge import PullState
 from tests.backends.forge_contract import BRANCH, RELEASE, ForgeContract, a_push, opened
 from tests.backends.forge_place import ForgePlace, LocalPlace
+from tests.digests.repository import Repository
 
 KILLED = """\
 import os, signal, sys
@@ -183,6 +186,22 @@ def test_merged_by_hand_and_the_branch_deleted(place: LocalPlace) -> None:
     place.force("main", pull.head)
     place.delete(BRANCH)
     assert place.forge.pull(pull.number).state is PullState.MERGED
+
+
+def test_a_repository_of_long_names(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", "--object-format=sha256", str(tmp_path / "r")], check=True)
+    repository = Repository(tmp_path / "r")
+    repository.write("kept.txt", "kept\n")
+    repository.write(RELEASE, "old\n")
+    repository.commit()
+    repository.git("checkout", "-qb", "desk")
+    place = LocalPlace(repository, LocalForge(repository.root, Workspace(repository.root)))
+    place.forge.push(a_push(place.forge, files={RELEASE: b"new\n", "kept.txt": None}))
+    pull = opened(place.forge)
+    assert len(pull.head) == 64
+    assert place.forge.commits(BRANCH, base="main")[0].fingerprint
+    place.forge.merge(pull.number, head=pull.head)
+    assert place.files("main") == {RELEASE: "new"}
 
 
 def test_a_broken_record_is_named(place: LocalPlace) -> None:

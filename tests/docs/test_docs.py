@@ -51,6 +51,13 @@ def test_yaml_snippets_are_valid(page: Path) -> None:
             assert load_bytes(text.encode(), path=page, root=page.parent, environ={}).models
 
 
+def named(words: list[str]) -> click.Command:
+    """The command that a line calls, below its group where it is one."""
+    command = import_module(f"mlops_ci.cli.{COMMANDS[words[0]][0]}").command
+    assert isinstance(command, click.Command)
+    return command.commands[words[1]] if isinstance(command, click.Group) else command
+
+
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_commands_exist_with_their_options(page: Path) -> None:
     for language, text in FENCE.findall(page.read_text("utf-8")):
@@ -58,7 +65,7 @@ def test_commands_exist_with_their_options(page: Path) -> None:
             for line in text.splitlines():
                 words = shlex.split(line)
                 if words and words[0] == "mlops-ci" and words[1:2] != ["--version"]:
-                    command = import_module(f"mlops_ci.cli.{COMMANDS[words[1]][0]}").command
+                    command = named(words[1:])
                     known = {option for p in command.params if isinstance(p, click.Option) for option in p.opts}
                     assert {word for word in words[2:] if word.startswith("-")} <= known, line
 
