@@ -93,3 +93,21 @@ class StaleError(MlopsError):
     """What was reviewed is not what is here now."""
 
     exit_code = 11
+
+
+class ForgeConflict(BackendError):
+    """Somebody else was faster at the forge: what was to be changed is no longer what was looked at."""
+
+    page = "forge.md"
+
+
+class MergeConflict(ForgeConflict):
+    """Two branches change the same lines; `files` says where."""
+
+    def __init__(self, branch: str, base: str, files: tuple[str, ...]) -> None:
+        shown = ", ".join(files[:10]) + (f" and {len(files) - 10} more" if len(files) > 10 else "")
+        super().__init__(
+            f"{branch} conflicts with {base} in {shown}",
+            hint=f"git checkout {branch} && git merge {base}, mend the files, commit, then merge again",
+        )
+        self.files = files

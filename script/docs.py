@@ -136,11 +136,19 @@ def commands() -> str:
         "Exit codes are on the page [Errors](errors.md).",
     ]
     for name, (module, _) in COMMANDS.items():
-        command = import_module(f"mlops_ci.cli.{module}").command
-        context = click.Context(command, info_name=f"mlops-ci {name}", parent=None, max_content_width=100)
-        context.terminal_width = 100
-        parts += [f"## {name}", f"```text\n{command.get_help(context).strip()}\n```"]
+        parts += described(import_module(f"mlops_ci.cli.{module}").command, name)
     return "\n\n".join(parts) + "\n"
+
+
+def described(command: click.Command, name: str, level: int = 2) -> Iterator[str]:
+    """A command's help under its heading; the commands of a group follow, one level below."""
+    context = click.Context(command, info_name=f"mlops-ci {name}", parent=None, max_content_width=100)
+    context.terminal_width = 100
+    yield f"{'#' * level} {name}"
+    yield f"```text\n{command.get_help(context).strip()}\n```"
+    if isinstance(command, click.Group):
+        for word, below in command.commands.items():
+            yield from described(below, f"{name} {word}", level + 1)
 
 
 def main() -> int:

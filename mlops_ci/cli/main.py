@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("evaluate", "Compare the candidate with the champion and apply the gates."),
     "register": ("register", "Give a judged candidate its registry version."),
     "report": ("report", "Render reports from stored results."),
+    "forge": ("forge", "Work with the pull requests kept in this repository."),
     "suggest-suite": ("suggest_suite", "Write a first expectation suite from data."),
     "schema": ("schema", "Print the JSON Schema of mlops.yaml."),
     "completion": ("completion", "Print the shell completion script."),

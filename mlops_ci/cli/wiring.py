@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_ci.config.types import Config, Dataset, Model
 
 if TYPE_CHECKING:
+    from mlops_ci.backends.local_forge import LocalForge
     from mlops_ci.io.git import Git
     from mlops_ci.ports import DataSource, Environments, Holdouts, Pipeline, Registry, Scorer, Tracker, Validator
 
@@ -18,6 +19,18 @@ def git(config: Config) -> Git:
     from mlops_ci.io.git import Git
 
     return Git.open(config.root)
+
+
+def local_forge(config: Config, *, person: bool = False) -> LocalForge:
+    """The forge in the repository itself; what is written is written by mlops-ci, or by the `person` at work."""
+    from mlops_ci.backends.local_forge import MACHINE, LocalForge
+    from mlops_ci.io import git_branches
+    from mlops_ci.io.git_write import Person
+    from mlops_ci.io.workspace import Workspace
+
+    root = git(config).root
+    actor = Person(*git_branches.identity(root)) if person else MACHINE
+    return LocalForge(root, Workspace(config.root), actor)
 
 
 def tracker(config: Config) -> Tracker:

@@ -49,13 +49,14 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def violations(document: Any) -> list[Problem]:
-    """Every way in which a document misses the schema."""
-    if plainly.valid(document, schema()):
+def violations(document: Any, against: Mapping[str, Any] | None = None) -> list[Problem]:
+    """Every way in which a document misses a schema; by default that of `mlops.yaml`."""
+    wanted = schema() if against is None else against
+    if plainly.valid(document, wanted):
         return []
     from jsonschema.validators import Draft202012Validator
 
-    return [problem for error in Draft202012Validator(schema()).iter_errors(document) for problem in _problems(error)]
+    return [problem for error in Draft202012Validator(wanted).iter_errors(document) for problem in _problems(error)]
 
 
 def shown(value: Any) -> str:

@@ -47,7 +47,12 @@ class Version:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """What is copied verbatim from environment to environment."""
+    """What is copied verbatim from environment to environment.
+
+    `version` and `run_id` are the registry's and the tracker's names. `commit` and `verdict` are copies that answer
+    *from which code, and judged how* where both are down: a rollback must not need them. `serving` is what a target
+    wants to know besides. Who approved stands in git, in the commit that brought the release.
+    """
 
     model: str
     version: str
@@ -55,4 +60,6 @@ class Release:
     inputs_digest: str
     run_id: str
     image_digest: str = ""
+    commit: str = ""
+    verdict: str = ""
     serving: Mapping[str, str] = field(default_factory=dict)

@@ -44,9 +44,11 @@ def test_every_command_and_option_has_help(name: str) -> None:
     command = import_module(f"mlops_ci.cli.{COMMANDS[name][0]}").command
     assert isinstance(command, click.Command)
     assert (command.help or "").splitlines()[0] == COMMANDS[name][1]
-    for parameter in command.params:
-        if isinstance(parameter, click.Option):
-            assert parameter.help, f"{name} {parameter.name}"
+    for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+        assert one.help
+        for parameter in one.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{one.name} {parameter.name}"
     shown = CliRunner().invoke(root, [name, "--help"])
     assert shown.exit_code == 0
     assert COMMANDS[name][1].split(":")[0] in shown.output
@@ -119,6 +121,7 @@ def test_completion_scripts_name_the_program(shell: str) -> None:
 
 def test_the_schema_is_printed_as_json() -> None:
     assert json.loads(CliRunner().invoke(root, ["schema"]).output)["title"] == "mlops.yaml"
+    assert "model_digest" in json.loads(CliRunner().invoke(root, ["schema", "--release"]).output)["properties"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 
 from mlops_ci.cli.main import COMMANDS
 from mlops_ci.config.load import load_bytes
@@ -71,9 +72,10 @@ def test_every_snippet_is_of_a_kind_that_is_tested(tmp_path: Path) -> None:
             repository.commit()
             assert repository.inputs().stages
         else:
-            assert text.startswith(("version:", "# yaml-language-server:")), page
+            assert text.startswith(("version:", "# yaml-language-server:", "apiVersion:")), page
+            assert list(yaml.safe_load_all(text)) is not None
     assert {page for page, _ in snippets("python")} == {"docs/evaluation.md"}
-    assert {page for page, _ in snippets("text")} == {"README.md", "docs/cli.md"}
+    assert {page for page, _ in snippets("text")} == {"README.md", "docs/cli.md", "docs/forge.md"}
 
 
 def test_the_metric_of_ones_own_measures(tmp_path: Path) -> None:
@@ -87,6 +89,13 @@ def test_the_metric_of_ones_own_measures(tmp_path: Path) -> None:
     assert space["cost"](np.array([1, 1, 0]), np.array([0.4, 0.6, 0.1]), rows) == 100.0
 
 
+def named(words: list[str]) -> click.Command:
+    """The command that a line calls, below its group where it is one."""
+    command = import_module(f"mlops_ci.cli.{COMMANDS[words[0]][0]}").command
+    assert isinstance(command, click.Command)
+    return command.commands[words[1]] if isinstance(command, click.Group) else command
+
+
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_commands_exist_with_their_options(page: Path) -> None:
     text = page.read_text("utf-8")
@@ -94,7 +103,7 @@ def test_commands_exist_with_their_options(page: Path) -> None:
     for line in [*fenced, *re.findall(r"^    (mlops-ci .*)$", text, re.MULTILINE)]:
         words = shlex.split(line)
         if words and words[0] == "mlops-ci" and words[1:2] != ["--version"]:
-            command = import_module(f"mlops_ci.cli.{COMMANDS[words[1]][0]}").command
+            command = named(words[1:])
             known = {option for p in command.params if isinstance(p, click.Option) for option in p.opts}
             assert {word for word in words[2:] if word.startswith("-")} <= known, line
 

@@ -1,0 +1,39 @@
+"""The one door to HTTP of our own: one request, one answer, no redirect, no retry."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from mlops_ci.errors import BackendError
+
+LARGEST = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A status, header names in lower case, and at most 16 MB of body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def call(method: str, url: str, *, body: bytes | None = None, timeout: float = 30.0) -> Answer:
+    """Send one request with a JSON body. Raises BackendError where nobody answers within `timeout` seconds."""
+    place = urlsplit(url)
+    kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
+    connection = kind(place.hostname or "", place.port, timeout=timeout)
+    try:
+        path = place.path + (f"?{place.query}" if place.query else "")
+        connection.request(method, path, body=body, headers={"content-type": "application/json"} if body else {})
+        answer = connection.getresponse()
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(status=answer.status, headers=headers, body=answer.read(LARGEST))
+    except (OSError, http.client.HTTPException) as error:
+        reason = str(error) or type(error).__name__
+        raise BackendError(f"no answer from {place.scheme}://{place.netloc}: {reason}") from error
+    finally:
+        connection.close()

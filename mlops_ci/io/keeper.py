@@ -1,0 +1,294 @@
+"""Keeps one server running, and changes it for another without losing a request: `python keeper.py FOLDER HOST PORT`.
+
+A script of its own, of the standard library alone: it outlives the command that started it. It owns the public socket,
+so connections wait while a crashed server comes back. A new server starts beside the old one on a port of its own, is
+tried out there by whoever asked for it, and takes the public socket over only when told so; if whoever asked goes
+away first, however they went, the new server goes and the old one stays.
+
+In FOLDER: `keeper.json` (pid, control socket, port; there while it runs), `active.json` (what to run, kept for the
+next keeper), `keeper.lock`, `server.log`. The control socket takes a JSON object a line and answers alike:
+`{"do": "start", "server": {"id", "argv", "env"}}` → `{"ready": PORT}` or `{"failed": REASON}`;
+`{"do": "switch"}` → `{"switched": ID}`; `{"do": "status"}` → `{"active": ID, "pid": PID, "restarts": N}`;
+`{"do": "stop"}` → `{"stopped": true}`.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+TICK = 0.05
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before a crashed server is started again; doubled each time
+SETTLED = 60.0  # seconds after which a server that runs has not crashed "again"
+LARGEST_LOG = 64 * 1024 * 1024
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+def main(folder: Path, host: str, port: int) -> int:
+    """Keep until told to stop. Exit 3 where another keeper is at work here, or the port is taken."""
+    with open(folder / "keeper.lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 3
+        try:
+            public = socket.create_server((host, port), backlog=1024)
+        except OSError as error:
+            write(folder / "keeper.json", {"failed": f"could not listen on {host}:{port}: {error.strerror}"})
+            return 3
+        Keeper(folder, public).run()
+    return 0
+
+
+class Server:
+    """One server process. `ready` is the file it writes when it answers, and again when it has taken over."""
+
+    def __init__(self, spec: dict[str, Any], folder: Path, public: socket.socket) -> None:
+        self.spec = spec
+        self.started = time.monotonic()
+        self.ready = folder / f"ready-{spec['id']}-{os.getpid()}-{time.monotonic_ns()}.json"
+        words = [*spec["argv"], "--standby-fd", str(public.fileno()), "--ready-file", str(self.ready)]
+        log = folder / "server.log"
+        if log.exists() and log.stat().st_size > LARGEST_LOG:
+            os.replace(log, folder / "server.log.1")
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(
+                words,
+                cwd=folder,
+                env=spec["env"],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                pass_fds=[public.fileno()],
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
+
+    def told(self) -> dict[str, Any]:
+        """What the server has told of itself so far."""
+        try:
+            found: dict[str, Any] = json.loads(self.ready.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+
+class Keeper:
+    """The active server, one that may follow it, and those that are leaving."""
+
+    def __init__(self, folder: Path, public: socket.socket) -> None:
+        self.folder = folder
+        self.public = public
+        self.selector = selectors.DefaultSelector()
+        self.active: Server | None = None
+        self.next: Server | None = None
+        self.asker: socket.socket | None = None
+        self.waiting = ""
+        self.leaving: list[Server] = []
+        self.restarts = 0
+        self.again = 0.0
+        self.stopping = False
+
+    def run(self) -> None:
+        """Serve the control socket, and look after the servers, until stopped."""
+        private = tempfile.mkdtemp(prefix="mlops-ci-")  # a socket's path must be short, and nobody else's business
+        control = socket.socket(socket.AF_UNIX)
+        control.bind(f"{private}/control")
+        control.listen()
+        self.selector.register(control, selectors.EVENT_READ)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: setattr(self, "stopping", True))
+        known = read(self.folder / "active.json")
+        if known:
+            self.active = self.start(known)
+        port = self.public.getsockname()[1]
+        write(self.folder / "keeper.json", {"pid": os.getpid(), "control": f"{private}/control", "port": port})
+        try:
+            while not (self.stopping and self.gone()):
+                for key, _ in self.selector.select(TICK):
+                    self.accept(control) if key.fileobj is control else self.hear(key.fileobj)
+                self.look()
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                (self.folder / "keeper.json").unlink()
+            shutil.rmtree(private, ignore_errors=True)
+
+    def start(self, spec: dict[str, Any]) -> Server:
+        return Server(spec, self.folder, self.public)
+
+    def gone(self) -> bool:
+        """End every server, and say whether all have ended."""
+        for server in (self.active, self.next):
+            if server is not None:
+                self.leave(server)
+        self.active = self.next = None
+        return not self.leaving
+
+    def accept(self, control: socket.socket) -> None:
+        connection, _ = control.accept()
+        connection.settimeout(5)
+        self.selector.register(connection, selectors.EVENT_READ)
+
+    def hear(self, connection: Any) -> None:
+        """One command; a closed connection takes the server that it asked for with it."""
+        line = receive(connection)
+        if line is None:
+            self.selector.unregister(connection)
+            connection.close()
+            if connection is self.asker:
+                self.drop("")
+            return
+        command = line.get("do")
+        if command == "start":
+            self.begin(connection, line["server"])
+        elif command == "switch" and connection is self.asker and self.next is not None:
+            self.waiting = "switch"
+            self.next.signal(signal.SIGUSR1)
+        elif command == "stop":
+            self.stopping = True
+            (self.folder / "active.json").unlink(missing_ok=True)
+            send(connection, {"stopped": True})
+        else:
+            send(connection, self.status() if command == "status" else {"failed": f"not possible now: {command}"})
+
+    def begin(self, connection: socket.socket, spec: dict[str, Any]) -> None:
+        if self.next is not None:
+            send(connection, {"failed": "another server is about to follow"})
+            return
+        try:
+            self.next = self.start(spec)
+        except OSError as error:
+            send(connection, {"failed": f"it could not be started: {error.strerror}"})
+            return
+        self.asker, self.waiting = connection, "start"
+
+    def status(self) -> dict[str, Any]:
+        active = self.active
+        alive = active is not None and not active.ended() and bool(active.told().get("took_over"))
+        return {
+            "active": active.spec["id"] if active else "",
+            "pid": active.process.pid if active else 0,
+            "answering": alive,
+            "restarts": self.restarts,
+        }
+
+    def look(self) -> None:
+        """What has happened to the servers since the last look."""
+        for server in [server for server in self.leaving if server.ended()]:
+            self.leaving.remove(server)
+            server.ready.unlink(missing_ok=True)
+        if self.next is not None:
+            self.look_at_next(self.next)
+        if self.active is not None and not self.stopping:
+            self.look_at_active(self.active)
+
+    def look_at_next(self, server: Server) -> None:
+        told = server.told()
+        if server.ended():
+            self.answer({"failed": f"it ended with exit code {server.process.returncode}"})
+            self.drop("")
+        elif self.waiting == "start" and told:
+            self.waiting = ""
+            self.answer({"ready": told["port"]})
+        elif self.waiting == "switch" and told.get("took_over"):
+            write(self.folder / "active.json", server.spec)
+            before, self.active, self.next = self.active, server, None
+            self.restarts, self.waiting = 0, ""
+            if before is not None:
+                self.leave(before)
+            self.answer({"switched": server.spec["id"]})
+            self.asker = None
+
+    def look_at_active(self, server: Server) -> None:
+        """Start it again where it crashed, after a pause that grows; it takes over as soon as it answers."""
+        now = time.monotonic()
+        if not server.ended():
+            told = server.told()
+            if told and not told.get("took_over"):
+                server.signal(signal.SIGUSR1)
+            if now - server.started > SETTLED:
+                self.restarts = 0
+        elif not self.again:
+            self.again = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2**self.restarts)
+        elif now >= self.again:
+            server.ready.unlink(missing_ok=True)
+            self.again, self.restarts = 0.0, self.restarts + 1
+            with contextlib.suppress(OSError):
+                self.active = self.start(server.spec)
+
+    def leave(self, server: Server) -> None:
+        """It finishes what it has begun, and ends."""
+        server.signal(signal.SIGTERM)
+        self.leaving.append(server)
+
+    def drop(self, reason: str) -> None:
+        """The server that was to follow does not."""
+        if self.next is not None:
+            self.leave(self.next)
+        self.next, self.asker, self.waiting = None, None, ""
+
+    def answer(self, document: dict[str, Any]) -> None:
+        if self.asker is not None:
+            with contextlib.suppress(OSError):
+                send(self.asker, document)
+
+
+def end_with_parent() -> None:
+    """Linux ends a server whose keeper was killed; elsewhere the next keeper finds its port taken, and says so."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
+
+
+def receive(connection: socket.socket) -> Any:
+    """One line, or None where the other side is gone or speaks otherwise."""
+    try:
+        with connection.makefile("rb") as lines:
+            line = lines.readline(1_000_000)
+        return json.loads(line) if line else None
+    except (OSError, ValueError):
+        return None
+
+
+def send(connection: socket.socket, document: dict[str, Any]) -> None:
+    connection.sendall(json.dumps(document).encode() + b"\n")
+
+
+def write(path: Path, document: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    beside = path.with_name(f".{path.name}.new")
+    with open(beside, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

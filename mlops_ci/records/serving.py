@@ -1,0 +1,33 @@
+"""What is served where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlops_ci.records.models import Release
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """What a target says of one model in one environment. `since` is ISO 8601 in UTC; `log` a path to read on."""
+
+    release: Release
+    url: str
+    answering: bool
+    since: str
+    restarts: int = 0
+    log: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentDetails:
+    """The details of a `deploy` result. `before` is the model digest that served before, '' for none."""
+
+    environment: str
+    target: str
+    release: Release
+    url: str
+    changed: bool
+    before: str = ""
+    rollback: bool = False
+    smoke_rows: int = 0
