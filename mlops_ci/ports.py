@@ -152,13 +152,15 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringJob(Asked):
-    """What the scorer is asked: read `data`, predict all rows, write `predictions` (Parquet). `classes` are the
-    label's, in order, () for a regression."""
+    """What the scorer is asked: read `data`, predict all rows, write `predictions` (Parquet), and a few rows as the
+    model's server will be asked and must answer into `smoke` (JSON). `classes` are the label's, in order, () for a
+    regression."""
 
     model_directory: Path
     data: Path
     classes: tuple[str, ...]
     predictions: Path
+    smoke: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,9 +266,9 @@ class Holdouts(Protocol):
 class DeployJob:
     """One release to be served in `environment`, whose keys of the config are `options`.
 
-    `bring` puts `model/`, and `smoke.json` where there is one, into a folder and returns the Python that serves it; it
-    is called only where the target does not hold the release already. `smoke` is called with the new server's address
-    and that folder before any request of a user reaches it, and raises GateFailed.
+    `bring` puts `model/`, the server's `code/`, and `smoke.json` where there is one, into a folder and returns the
+    Python that serves it; it is called only where the target does not hold the release already. `smoke` is called
+    with the new server's address and that folder before any request of a user reaches it, and raises GateFailed.
     """
 
     release: Release

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -88,6 +90,18 @@ class Pyfunc:
         self.names = [str(name) for name in getattr(found, "columns", [])]
         return numpy.asarray(found)
 
+    def alone(self, frame: Any) -> Any:
+        """What the model itself answers, as its server will."""
+        return self.model.predict(self.shaped(frame))
+
+    def request(self, frame: Any) -> Any:
+        """The frame as a request to the model server; None for a model that takes several tensors."""
+        if self.schema is not None and self.schema.is_tensor_spec():
+            return None if self.schema.has_input_names() else {"instances": plain(frame.to_numpy())}
+        columns = [plain(frame[name]) for name in frame.columns]
+        rows = [list(row) for row in zip(*columns)]  # noqa: B905 - Python 3.8 has no strict
+        return {"dataframe_split": {"columns": [str(name) for name in frame.columns], "data": rows}}
+
     def interpret(self, pieces: list[Any], job: Any) -> tuple[Any, list[str], Any]:
         """(predictions, classes, probabilities or None) of all batches."""
         import numpy
@@ -114,10 +128,12 @@ class Pyfunc:
 class Classifier(Pyfunc):
     """A model with `predict`, `predict_proba` and `classes_`. Its own labels count: its threshold may not be 0.5."""
 
+    def shaped(self, frame: Any) -> Any:
+        shaped = super().shaped(frame)
+        return shaped.to_numpy() if self.schema is not None and self.schema.is_tensor_spec() else shaped
+
     def predict(self, frame: Any) -> Any:
         shaped = self.shaped(frame)
-        if self.schema is not None and self.schema.is_tensor_spec():
-            shaped = shaped.to_numpy()
         return self.model.predict(shaped), self.model.predict_proba(shaped)
 
     def interpret(self, pieces: list[Any], job: Any) -> tuple[Any, list[str], Any]:
@@ -224,3 +240,21 @@ def numbers(values: Any) -> Any:
         return values.astype("float64")
     except (ValueError, TypeError):
         raise Refused(f"the model gave '{values[0]}'; a regression needs numbers") from None
+
+
+def plain(value: Any) -> Any:
+    """A model's answer, or a cell, as JSON has it: rows of tables as objects, times as ISO 8601, NaN as null."""
+    if hasattr(value, "columns") and hasattr(value, "iloc"):
+        names = [str(name) for name in value.columns]
+        rows = [plain(row) for row in value.to_numpy().tolist()]
+        if len(names) == 1:
+            return [row[0] for row in rows]
+        return [dict(zip(names, row)) for row in rows]  # noqa: B905 - Python 3.8 has no strict
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -20,6 +20,7 @@ REFUSED = 3
 SINGLE_ROWS = 30
 SINGLE_SECONDS = 2.0
 ROWS = 100_000
+SMOKE_ROWS = 8
 
 
 def main(path: str) -> int:
@@ -86,6 +87,7 @@ def score(job: Any) -> Any:
     prediction, classes, probabilities = model.interpret(pieces, job)
     columns = {"row": numpy.arange(len(prediction)), "hash": numpy.concatenate(hashes), "prediction": prediction}
     columns.update({f"p{place}": probabilities[:, place] for place in range(len(classes))})
+    record_smoke(job["smoke"], model, first)
     asked = [job[key] for key in ("task", "label", "group", "positive")]
     write(job["predictions"], columns, {"mlops_ci.classes": json.dumps(classes), "mlops_ci.asked": json.dumps(asked)})
     return {
@@ -98,6 +100,17 @@ def score(job: Any) -> Any:
         "python": sys.version.split()[0],
         "libraries": versions(),
     }
+
+
+def record_smoke(path: str, model: Any, frame: Any) -> None:
+    """A few rows as a request, and the model's own answer: what a server of this model must answer, too."""
+    rows = None if frame is None else frame.iloc[:SMOKE_ROWS]
+    found = None if rows is None or not len(rows) else model.request(rows)
+    if found is not None:
+        answer = {"version": 1, "request": found, "predictions": beside("model_answers").plain(model.alone(rows))}
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            json.dump(answer, file)
+        os.replace(path + ".new", path)
 
 
 def as_frame(table: Any) -> Any:

@@ -135,6 +135,22 @@ def stream(
     )
 
 
+def detach(argv: Sequence[str | Path], *, cwd: Path, log: Path) -> int:
+    """Start a process that outlives us, in a session of its own, and return its pid. Its output goes to `log`."""
+    words = [str(word) for word in argv]
+    with open(log, "ab") as out:
+        child = subprocess.Popen(
+            words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    child.returncode = 0  # it is nobody's to wait for; without this, Popen warns when it is forgotten
+    return child.pid
+
+
+def own_python() -> str:
+    """The interpreter that runs us."""
+    return sys.executable
+
+
 def _supervised(argv: Sequence[str | Path], env: Mapping[str, str] | None) -> list[str]:
     words = [str(word) for word in argv]
     from shutil import which  # late: it brings every compression library, and `check` is to start fast

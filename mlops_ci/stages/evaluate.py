@@ -25,7 +25,7 @@ from mlops_ci.stages.gates import check_gates, settled, unchecked
 from mlops_ci.stages.measuring import Measured, columns_of, measure
 from mlops_ci.stages.overrides import apply_overrides
 from mlops_ci.stages.rules import Rules, rules_of, verify_rules
-from mlops_ci.stages.scoring import Bench, artifact, model_directory
+from mlops_ci.stages.scoring import SMOKE, Bench, artifact, model_directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,11 +202,15 @@ def _param_changes(question: Question, version: Version | None, bench: Bench) ->
 
 
 def _predictions(question: Question, contest: Contest, holdout: HoldoutRows, bench: Bench) -> dict[str, Any]:
-    """The candidate's predictions to keep with its judgement; those of champions scored now go to their own runs."""
+    """What to keep with the judgement: the candidate's predictions, and rows to smoke its server with. Predictions of
+    champions that were scored now go to their own runs."""
     for item in contest.opponents.values():
         if item.version and item.scored and item.scored.source == "scored" and not item.identical:
             bench.tracker.store(item.version.run_id, artifact(holdout), item.scored.path)
-    return {artifact(holdout): contest.own.path} if contest.own.source == "scored" else {}
+    if contest.own.source != "scored":
+        return {}
+    smoke = {SMOKE: contest.own.smoke} if contest.own.smoke is not None else {}
+    return {artifact(holdout): contest.own.path, **smoke}
 
 
 def _judged(

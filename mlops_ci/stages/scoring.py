@@ -26,6 +26,8 @@ from mlops_ci.ports import (
     Tracker,
 )
 
+SMOKE = "smoke.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
@@ -56,6 +58,7 @@ class Scored:
     rows: PredictedRows
     path: Path
     source: str
+    smoke: Path | None = None
     seconds: float | None = None
     row_milliseconds: float | None = None
     peak_memory_mb: float | None = None
@@ -116,9 +119,11 @@ def _score(
         positive=asked.positive,
         classes=classes,
         predictions=scratch / f"{holdout.digest}.parquet",
+        smoke=scratch / SMOKE,
     )
     interpreter = subject.interpreter()
     shutil.rmtree(scratch / "empty", ignore_errors=True)
+    job.smoke.unlink(missing_ok=True)
     say(f"scoring the {subject.role} on {holdout.rows:,} rows")
     summary = bench.scorer.score(
         job,
@@ -130,6 +135,7 @@ def _score(
     return Scored(
         rows=bench.holdouts.predictions(job.predictions, holdout, asked=asked),
         path=job.predictions,
+        smoke=job.smoke if job.smoke.exists() else None,
         source="scored",
         seconds=summary["predict_seconds"],
         row_milliseconds=summary["row_milliseconds"],

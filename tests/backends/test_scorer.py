@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -97,6 +98,7 @@ def score(place: Path, tmp_path: Path) -> Score:
             classes=("no", "yes") if label == "late" else (),
             positive="yes" if label == "late" else "",
             predictions=tmp_path / "p.parquet",
+            smoke=tmp_path / "smoke.json",
         )
         empty = tmp_path / "empty"
         empty.mkdir(exist_ok=True)
@@ -124,6 +126,10 @@ def test_a_classifier_is_scored_as_it_would_score_itself(place: Path, tmp_path: 
     assert found.probability is not None
     assert found.probability["yes"] == pytest.approx(model.predict_proba(features)[:, 1])
     assert [found.prediction.names[code] for code in found.prediction.codes] == list(model.predict(features))
+    smoke = json.loads((tmp_path / "smoke.json").read_text())
+    assert smoke["request"]["dataframe_split"]["columns"] == ["a b", "ünï"]
+    assert smoke["request"]["dataframe_split"]["data"] == features.head(8).to_numpy().tolist()
+    assert smoke["predictions"] == list(model.predict(features.head(8)))
     assert digest_directory(place / "classifier") == before, "scoring leaves the model as it is"
     assert not list((tmp_path / "empty").iterdir()), "and writes nothing into its folder"
 

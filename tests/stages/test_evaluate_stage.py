@@ -69,6 +69,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             classes=("0", "1"),
             positive="1",
             predictions=home / "predictions" / f"{name}.parquet",
+            smoke=home / "predictions" / f"{name}.smoke.json",
         )
         SubprocessScorer(environ=os.environ).score(
             job, interpreter=PYTHON, cwd=home / "empty", log=home / "log", timeout=120

@@ -1,0 +1,79 @@
+"""The smoke of a new server: it must be the model that was judged, and answer as it answered then."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.errors import GateFailed
+from mlops_ci.io import http
+
+DIGEST_HEADER = "x-mlops-model-digest"
+TOLERANCE = 1e-6  # of the larger number; the same model on another processor differs in the last digits
+SECONDS = 30.0
+
+
+def smoke(url: str, *, name: str, digest: str, rows: Path | None) -> int:
+    """Ask the server at `url` who it is, and for the recorded rows; returns how many rows were compared.
+
+    `rows` is the `smoke.json` that scoring wrote: a V1 `request`, and the model's own `predictions` for it. Without it
+    only identity and readiness are checked. Raises GateFailed for another model, another number of answers or
+    another answer; BackendError where nobody answers.
+    """
+    _identity(url, name, digest)
+    if rows is None or not rows.is_file():
+        return 0
+    recorded = json.loads(rows.read_text("utf-8"))
+    found = _ask(f"{url}/v1/models/{name}:predict", recorded["request"], digest)
+    given, wanted = found.get("predictions"), recorded["predictions"]
+    if not isinstance(given, list) or len(given) != len(wanted):
+        count = len(given) if isinstance(given, list) else "no"
+        raise GateFailed(f"it gave {count} predictions for {len(wanted)} rows")
+    for row, (one, other) in enumerate(zip(given, wanted, strict=True)):
+        if not same(one, other):
+            raise GateFailed(f"its answer for smoke row {row} is not the one that was judged")
+    return len(wanted)
+
+
+def _identity(url: str, name: str, digest: str) -> None:
+    answer = http.call("GET", f"{url}/v2/models/{name}/ready", timeout=SECONDS)
+    served = answer.headers.get(DIGEST_HEADER, "")
+    if answer.status != 200:
+        raise GateFailed(f"it is not ready: it answered {answer.status}")
+    if served != digest:
+        raise GateFailed(f"it serves the model {served[:12] or '(unknown)'}, not {digest[:12]}")
+
+
+def _ask(url: str, document: Any, digest: str) -> dict[str, Any]:
+    answer = http.call("POST", url, body=json.dumps(document).encode(), timeout=SECONDS)
+    if answer.status != 200:
+        raise GateFailed(f"it answered the smoke rows with {answer.status}: {_reason(answer.body)}")
+    if answer.headers.get(DIGEST_HEADER) != digest:
+        raise GateFailed("another model answered the smoke rows")
+    try:
+        found = json.loads(answer.body)
+    except ValueError:
+        raise GateFailed("its answer to the smoke rows is not JSON") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _reason(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"])[:200]
+    except (ValueError, KeyError, TypeError):
+        return "no reason given"
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal, numbers within the tolerance; lists and objects item by item."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-12)
+    return bool(one == other)

@@ -1,0 +1,134 @@
+"""What every place that serves releases must do: each adapter's tests subclass this and bring a `stage`."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from mlops_ci.errors import BackendError, GateFailed
+from mlops_ci.io import http
+from mlops_ci.ports import Deployer
+from mlops_ci.records.models import Release
+from mlops_ci.records.serving import Serving
+from mlops_ci.stages.smoke import smoke
+
+ENVIRONMENT = "production"
+
+
+def nothing(line: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class Stage:
+    """A deployer, and two releases `releases[0]`, `releases[1]` whose models answer 1 and 2."""
+
+    deployer: Deployer
+    releases: Sequence[Release]
+    sources: Sequence[Path]
+    python: Path
+    brought: list[str] = field(default_factory=list)
+
+    def deploy(self, index: int, *, wanted: str = "", options: dict[str, object] | None = None) -> tuple[Serving, bool]:
+        """Deploy a release, smoked as the model with the digest `wanted`, its own by default."""
+        from mlops_ci.ports import DeployJob
+
+        release = self.releases[index]
+
+        def bring(into: Path) -> Path:
+            import shutil
+
+            from mlops_ci.serving.code import copy_into
+
+            self.brought.append(release.model_digest)
+            shutil.copytree(self.sources[index] / "model", into / "model")
+            shutil.copy(self.sources[index] / "smoke.json", into / "smoke.json")
+            copy_into(into / "code")
+            return self.python
+
+        def check(url: str, kept: Path) -> None:
+            rows = smoke(url, name=release.model, digest=wanted or release.model_digest, rows=kept / "smoke.json")
+            assert rows == 2
+
+        job = DeployJob(release=release, environment=ENVIRONMENT, options=options or {}, bring=bring, smoke=check)
+        return self.deployer.deploy(job, say=nothing)
+
+    def serving(self) -> Serving | None:
+        return self.deployer.serving(self.releases[0].model, ENVIRONMENT)
+
+    def answer(self, url: str) -> float:
+        """What the model at `url` says."""
+        body = json.dumps({"dataframe_split": {"columns": ["x"], "data": [[1.0]]}}).encode()
+        found = http.call("POST", f"{url}/v1/models/{self.releases[0].model}:predict", body=body)
+        assert found.status == 200, found.body
+        value: float = json.loads(found.body)["predictions"][0]
+        return value
+
+
+class DeployerContract:
+    """The suite."""
+
+    def test_nothing_is_served_before_the_first_release(self, stage: Stage) -> None:
+        assert stage.serving() is None
+        assert stage.deployer.recorded(stage.releases[0].model, ENVIRONMENT) == ()
+        stage.deployer.delete(stage.releases[0].model, ENVIRONMENT)
+
+    def test_a_release_is_served_again_and_followed_by_the_next_at_one_address(self, stage: Stage) -> None:
+        first, changed = stage.deploy(0)
+        assert changed
+        assert first.answering
+        assert first.release == stage.releases[0]
+        assert stage.answer(first.url) == 1.0
+        again, changed = stage.deploy(0)
+        assert (again.url, again.since, changed) == (first.url, first.since, False)
+        second, changed = stage.deploy(1)
+        assert changed
+        assert second.url == first.url
+        assert stage.answer(first.url) == 2.0
+        assert stage.deployer.recorded(first.release.model, ENVIRONMENT) == (stage.releases[1], stage.releases[0])
+
+        back, changed = stage.deploy(0)
+        assert changed
+        assert stage.answer(back.url) == 1.0
+        assert stage.brought == [release.model_digest for release in stage.releases], "a roll back brings nothing"
+
+    def test_a_failed_smoke_leaves_what_served_before(self, stage: Stage) -> None:
+        served, _ = stage.deploy(0)
+        with pytest.raises(GateFailed, match="serves the model"):
+            stage.deploy(1, wanted="0" * 64)
+        now = stage.serving()
+        assert now is not None
+        assert now.release == stage.releases[0]
+        assert now.answering
+        assert stage.answer(served.url) == 1.0
+
+    def test_no_request_is_lost_while_releases_change(self, stage: Stage) -> None:
+        served, _ = stage.deploy(0)
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            changing = pool.submit(stage.deploy, 1)
+            answers = []
+            while not changing.done():
+                answers += list(pool.map(stage.answer, [served.url] * 2))
+            changing.result()
+        assert set(answers) <= {1.0, 2.0}
+        assert stage.answer(served.url) == 2.0
+
+    def test_two_at_once_take_turns(self, stage: Stage) -> None:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(stage.deploy, [0, 0]))
+        assert sorted(changed for _, changed in done) == [False, True]
+        assert stage.answer(done[0][0].url) == 1.0
+
+    def test_what_is_deleted_is_gone_and_can_come_again(self, stage: Stage) -> None:
+        served, _ = stage.deploy(0)
+        stage.deployer.delete(served.release.model, ENVIRONMENT)
+        assert stage.serving() is None
+        with pytest.raises(BackendError, match="no answer"):
+            stage.answer(served.url)
+        again, _ = stage.deploy(0)
+        assert stage.answer(again.url) == 1.0

@@ -1,0 +1,212 @@
+"""Releases served on this machine, by real servers, through every kind of end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mlops_ci.backends.keeper_client import KeeperClient
+from mlops_ci.backends.local_target import LocalTarget
+from mlops_ci.digests.directory import digest_directory
+from mlops_ci.errors import BackendError, GateFailed
+from mlops_ci.records.models import Release
+from tests.backends.deployer_contract import ENVIRONMENT, DeployerContract, Stage
+
+pytestmark = [pytest.mark.slow]
+MODEL = """\
+import sys
+import mlflow
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+class Constant(mlflow.pyfunc.PythonModel):
+    def __init__(self, value):
+        self.value = value
+
+    def predict(self, context, model_input, params=None):
+        return [self.value] * len(model_input)
+
+signature = ModelSignature(inputs=Schema([ColSpec("double", "x")]))
+for value in (1.0, 2.0):
+    mlflow.pyfunc.save_model(
+        f"{sys.argv[1]}/{value:.0f}/model", python_model=Constant(value), signature=signature, pip_requirements=[]
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two folders with a model that answers 1 and one that answers 2, and their smoke rows."""
+    home = tmp_path_factory.mktemp("models")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", MODEL, home], check=True, capture_output=True)
+    for value in (1.0, 2.0):
+        request = {"dataframe_split": {"columns": ["x"], "data": [[0.0], [1.0]]}}
+        (home / f"{value:.0f}/smoke.json").write_text(json.dumps({"request": request, "predictions": [value, value]}))
+    return [home / "1", home / "2"]
+
+
+def releases_of(sources: list[Path]) -> list[Release]:
+    """A release of each model."""
+    return [
+        Release(
+            model="toy",
+            version=str(number),
+            model_digest=digest_directory(source / "model"),
+            inputs_digest=f"{number}" * 64,
+            run_id=f"run{number}",
+        )
+        for number, source in enumerate(sources, 1)
+    ]
+
+
+@pytest.fixture
+def stage(sources: list[Path], tmp_path: Path) -> Iterator[Stage]:
+    target = LocalTarget(home=tmp_path / "serving", environ=os.environ)
+    made = Stage(deployer=target, releases=releases_of(sources), sources=sources, python=Path(sys.executable))
+    yield made
+    target.delete("toy", ENVIRONMENT)
+
+
+def keeper(stage: Stage) -> KeeperClient:
+    assert isinstance(stage.deployer, LocalTarget)
+    return KeeperClient(folder=(stage.deployer.home / "toy" / ENVIRONMENT).resolve())
+
+
+def until(true: Callable[[], object], *, seconds: float = 60.0) -> None:
+    """Wait for what other processes do. Fails where it does not come true."""
+    ended = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ended, "it did not come true"
+        os.sched_yield()
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+
+
+class TestLocalTarget(DeployerContract):
+    """The contract, on this machine."""
+
+
+def test_a_server_that_crashes_is_started_again_and_nobody_is_refused(stage: Stage) -> None:
+    served, _ = stage.deploy(0)
+    before = keeper(stage).ask({"do": "status"})
+    os.kill(before["pid"], signal.SIGKILL)
+    assert stage.answer(served.url) == 1.0, "the address stays, and the request waits"
+    until(lambda: keeper(stage).ask({"do": "status"})["answering"])
+    after = keeper(stage).ask({"do": "status"})
+    assert after["pid"] != before["pid"]
+    assert after["restarts"] == 1
+
+
+def test_a_keeper_that_was_killed_takes_its_server_along_and_comes_back_at_the_same_address(stage: Stage) -> None:
+    served, _ = stage.deploy(0)
+    status, pid = keeper(stage).ask({"do": "status"}), keeper(stage).known()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: gone(status["pid"]))
+    now = stage.serving()
+    assert now is not None
+    assert not now.answering
+    again, changed = stage.deploy(0)
+    assert changed
+    assert again.url == served.url
+    assert stage.answer(again.url) == 1.0
+
+
+KILLED = """\
+import os, signal, sys
+from pathlib import Path
+from mlops_ci.backends import local_target
+from tests.backends.deployer_contract import Stage
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+home, python, step, *sources = sys.argv[1:]
+owner, _, name = step.rpartition(".")
+setattr({"": local_target.LocalTarget, "Starting": local_target.Starting}[owner], name, die)
+from tests.backends.test_local_target import releases_of
+stage = Stage(
+    deployer=local_target.LocalTarget(home=Path(home), environ=os.environ),
+    releases=releases_of([Path(s) for s in sources]), sources=[Path(s) for s in sources], python=Path(python),
+)
+stage.deploy(1)
+"""
+
+
+@pytest.mark.parametrize("step", ["_spec", "_smoke", "Starting.switch", "_note", "_prune"])
+def test_killed_at_any_step_the_next_run_ends_the_same(stage: Stage, step: str) -> None:
+    served, _ = stage.deploy(0)
+    assert isinstance(stage.deployer, LocalTarget)
+    words = [sys.executable, "-c", KILLED, stage.deployer.home, sys.executable, step, *stage.sources]
+    ended = subprocess.run([str(word) for word in words], cwd=Path(__file__).parents[2], capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert stage.answer(served.url) in (1.0, 2.0), "somebody always serves"
+    stage.deploy(1)
+    assert stage.answer(served.url) == 2.0
+    now = stage.serving()
+    assert now is not None
+    assert now.release == stage.releases[1]
+    until(lambda: len(servers_of(stage)) == 1)
+
+
+def servers_of(stage: Stage) -> list[int]:
+    """Model servers that work in this stage's folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if b"mlops_ci.serving" in words and (process / "cwd").resolve() == keeper(stage).folder:
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_model_that_can_not_be_loaded_says_so_with_its_last_lines(stage: Stage, tmp_path: Path) -> None:
+    stage.deploy(0)
+    stage.python = Path("/bin/false")
+    with pytest.raises(GateFailed, match="ended with exit code 1") as caught:
+        stage.deploy(1)
+    assert "what served before serves on" in caught.value.hint
+
+
+def test_kept_files_that_were_changed_are_not_served(stage: Stage) -> None:
+    stage.deploy(0)
+    stage.deploy(1)
+    kept = keeper(stage).folder / "kept" / stage.releases[0].model_digest[:32] / "model"
+    (kept / "one more").write_text("")
+    with pytest.raises(BackendError, match="were changed"):
+        stage.deploy(0)
+    stage.deploy(0)
+    assert len(stage.brought) == 3
+
+
+def test_a_port_that_is_taken_is_named(stage: Stage) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BackendError, match=f"could not listen on 127.0.0.1:{port}"):
+            stage.deploy(0, options={"port": port})
+
+
+def test_the_configured_port_is_served(stage: Stage) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    served, _ = stage.deploy(0, options={"port": port})
+    assert served.url == f"http://127.0.0.1:{port}"
