@@ -15,46 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.person import Person
+from tests.e2e.tiny import CONFIG, DVC, TRAIN, train
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
-TRAIN = """\
-import json, pathlib
-value = json.loads(pathlib.Path("params.json").read_text())["value"]
-pathlib.Path("model").mkdir(exist_ok=True)
-pathlib.Path("model/MLmodel").write_text("flavors: {}\\n")
-pathlib.Path("model/weights").write_text(str(value))
-pathlib.Path("metrics.json").write_text(json.dumps({"loss": value}))
-"""
-DVC = """\
-stages:
-  train:
-    cmd: python train.py
-    deps: [train.py]
-    params: [{params.json: [value]}]
-    outs: [model]
-    metrics: [{metrics.json: {cache: false}}]
-"""
-CONFIG = 'version: 1\nmodels:\n  toy:\n    train: {{environment: "{python}", params: params.json}}\n'
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> Person:
-    person = Person(tmp_path / "tiny")
-    person.home.mkdir()
-    person.git("init", "-q", "-b", "main")
-    person.write(".dvc/config", "")
-    person.write("train.py", TRAIN)
-    person.write("params.json", '{"value": 1}')
-    person.write("dvc.yaml", DVC)
-    person.write("mlops.yaml", CONFIG.format(python=sys.executable))
-    person.write(".gitignore", "/model\n")
-    person.git("add", "-A")
-    person.git("commit", "-qm", "Start")
-    return person
-
-
-def train(person: Person, expect: int = 0) -> str:
-    return person.mlops("train", "--model", "toy", expect=expect)
 
 
 def test_a_training_is_recorded_byte_for_byte_and_found_again(tiny: Person) -> None:
