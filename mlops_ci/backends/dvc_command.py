@@ -98,8 +98,9 @@ class DvcCommand:
             )
         if missing := self._names(heard.missing):
             place = f"the DVC remote '{remote.name}' lacks" if remote else "there is no DVC remote, and the cache lacks"
-            hint = "run 'dvc push' where the data is"
-            raise self.failed(f"{place} {missing}", log, hint if remote else f"dvc remote add -d …, then {hint}")
+            push = "run 'dvc push' where the data is"
+            hint = f"{push}; or is the remote out of reach?" if remote else f"dvc remote add -d …, then {push}"
+            raise self.failed(f"{place} {missing}", log, hint)
         raise self.failed(f"could not fetch {self._names(targets)}: {heard.reason}", log)
 
     def push(self, target: str, log: Path, say: Say) -> None:
