@@ -70,6 +70,7 @@ def average_precision(ranks: Ranks) -> Influence:
     if positives == 0:
         raise Undefined("no row is of the positive class")
     value = sum(float(np.dot(block.inside, block.precision)) for block in ranks.blocks()) / positives
+    scale = ranks.rows / positives * _unbiased(positives)
     below_a = below_b = 0.0  # A and B of all scores lower than the block's: blocks come from the lowest up
 
     def values(block: Block) -> tuple[Floats, Floats]:
@@ -78,7 +79,7 @@ def average_precision(ranks: Ranks) -> Influence:
         a = np.cumsum(steps[::-1])[::-1] + below_a
         b = np.cumsum((steps * block.precision)[::-1])[::-1] + below_b
         below_a, below_b = float(a[0]), float(b[0])
-        return (block.precision + a - b - value) * (ranks.rows / positives), b * (-ranks.rows / positives)
+        return (block.precision + a - b - value) * scale, b * -scale
 
     return value, ranks.by_row(values)
 
@@ -124,7 +125,7 @@ def ratio(numerator: Floats, denominator: Floats) -> Influence:
     if bottom == 0:
         raise Undefined("its denominator is zero: no row counts")
     value = float(numerator.mean()) / bottom
-    return value, (numerator - value * denominator) / bottom * _unbiased(len(numerator))
+    return value, (numerator - value * denominator) / bottom * _unbiased(int(np.count_nonzero(denominator)))
 
 
 def _per_class(problem: Problem, build: Callable[[Any], tuple[Floats, Floats]], *, macro: bool) -> Influence:
