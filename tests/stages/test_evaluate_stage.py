@@ -419,6 +419,7 @@ def test_three_classes(lab: Lab) -> None:
     assert result.status is Status.PASSED, result
     assert details(result).classes == ("high", "low", "middle")
     assert checks(result)["0.5 <= top_k_accuracy <= 1"].status is Status.PASSED
+    assert [chart.kind for chart in details(result).charts] == ["roc", "pr", "calibration"]
 
 
 def test_a_regression(lab: Lab) -> None:
