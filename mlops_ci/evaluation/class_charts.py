@@ -19,10 +19,12 @@ Model = tuple[str, Scores]
 
 
 def of_classes(problem: Problem, models: Sequence[Model]) -> Iterator[Chart]:
-    """ROC and precision–recall as the mean over classes against the rest (macro average, as the metrics are: Fawcett
-    2006, Pattern Recogn. Lett. 27:861, § 9); calibration of the predicted class (Guo et al. 2017, ICML); and the
-    difference of the probabilities that two models give to the true class. `models`: (name, scores with (n, k)
-    probabilities); at least one class and its rest must occur.
+    """ROC and precision–recall as the mean over classes against the rest, calibration of the predicted class, and the
+    difference of the probabilities that two models give to the true class.
+
+    `models`: (name, scores with (n, k) probabilities); at least two classes must occur. The mean is taken at the same
+    false positive rate, or recall (vertical averaging: Fawcett 2006, Pattern Recogn. Lett. 27:861), and so its area is
+    about that of the macro average. Calibration of the predicted class: Guo et al. (2017), ICML.
     """
     codes = most_frequent(problem)
     ranked = {name: _ranked(problem, scores, codes) for name, scores in models}

@@ -30,7 +30,8 @@ def shortage(name: str, problem: Problem, models: Sequence[Scores]) -> str:
     """Why there are too few independent units for an interval of this metric, or ''.
 
     A variance estimated from a handful of units may be zero by chance, and then looks like certainty. So an interval
-    needs ten units; where a metric is a share of a part of the rows (the positives, say), ten in that part.
+    needs ten units; where a metric is a share of a part of the rows (the positives, say), ten in that part. Ten is a
+    convention; Brown, Cai & DasGupta (2001), Statist. Sci. 16:101, show how estimated variances fail on few rows.
     """
     what = "rows" if problem.groups is None else "groups"
     count = problem.rows if problem.groups is None else int(problem.groups.max()) + 1

@@ -60,7 +60,7 @@ def _effective(sums: Floats, total: float) -> float:
 def interval(value: float, found: Error, confidence: float, *, highest: float | None = None) -> Interval:
     """value ± t·se (Student 1908, Biometrika 6:1); between 0 and `highest` on the logit scale, so that it stays there.
 
-    The logit interval is the delta method's: Agresti, *Categorical Data Analysis*, 3rd ed. 2013, § 3.1 and § 16.1.
+    The logit interval is the delta method's: Agresti, *Categorical Data Analysis*, 3rd ed. 2013, § 16.1.
     """
     reach = float(stdtrit(found.freedom, (1 + confidence) / 2)) * found.error
     if highest is not None and 0 < value < highest and reach > 0:

@@ -33,13 +33,15 @@ class Cut:
 
 
 def by_value(values: npt.NDArray[Any]) -> tuple[Codes, tuple[str, ...]]:
-    """A slice for each value; missing values are a slice of their own."""
+    """(codes (n,), names): a slice for each value (n,); missing values are a slice of their own."""
     names, codes = np.unique(np.asarray(values, dtype=str), return_inverse=True)
     return codes, tuple(map(str, names))
 
 
 def by_quantile(values: Floats, count: int) -> tuple[Codes, tuple[str, ...]]:
-    """`count` bins of about equal size; equal numbers are never torn apart, so there may be fewer. NaN is a slice."""
+    """(codes (n,), names): `count` bins of about equal size of values (n,). Equal numbers are never torn apart, so
+    there may be fewer. NaN is a slice. Edges are quantiles by linear interpolation: definition 7 of Hyndman & Fan
+    (1996), Am. Statist. 50:361."""
     known = ~np.isnan(values)
     edges = np.unique(np.quantile(values[known], np.linspace(0, 1, count + 1))) if known.any() else np.array([0.0])
     inner = edges[1:-1]
@@ -87,7 +89,7 @@ def _worst_first(item: SliceResult) -> tuple[bool, bool, float]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values, in the order given."""
+    """Holm's step-down adjusted p-values, in the order given (Holm 1979, Scand. J. Statist. 6:65)."""
     adjusted = [1.0] * len(p_values)
     running = 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
