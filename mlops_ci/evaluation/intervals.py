@@ -50,8 +50,11 @@ def _effective(sums: Floats, total: float) -> float:
     """Degrees of freedom 2·V²/Var(V) of the variance V = Σs², with Var(V) ≈ Σs⁴ − V²/n.
 
     Satterthwaite (1946), Biometrics Bulletin 2:110, with the variance of V as the data have it: n for normal values,
-    about 2k where k of many values are not zero.
+    about 2k where k of many values are not zero. Where no value is large, Σs⁴ ≤ V·max s² tells that they are enough.
     """
+    largest = max(float(sums.max()), -float(sums.min()), 0.0)
+    if 2 * total >= FEW * largest * largest:
+        return math.inf
     blocks = (np.square(sums[start : start + BLOCK]) for start in range(0, len(sums), BLOCK))
     spread = sum(float(np.dot(squares, squares)) for squares in blocks) - total * total / max(len(sums), 1)
     return 2 * total * total / spread if spread > 0 else math.inf
