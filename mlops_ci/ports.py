@@ -113,14 +113,20 @@ class PipelineRun:
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineJob:
-    """What to bring up to date. `unproven` maps a dvc.lock (from the root of the repository) to stage names that
-    nobody we trust has run with these inputs. `timeout` is in seconds; `fetch` and `push` say whether to ask the
-    remote for what others ran, and to give it what came out."""
+    """What to bring up to date: stage or group `target` of the dvc.yaml `file`. All paths count from the root of the
+    repository.
 
+    `sources` are files whose content DVC keeps; `stages` maps (dvc.yaml, name) of every stage that may be run to its
+    outputs, in the order they run; `unproven` maps a dvc.lock to stage names that nobody we trust has run with these
+    inputs. `timeout` is in seconds; `push` says whether to give the remote what came out.
+    """
+
+    file: str
     target: str
     timeout: float
+    sources: tuple[str, ...] = ()
+    stages: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     unproven: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    fetch: bool = True
     push: bool = True
 
 
@@ -128,16 +134,18 @@ class Pipeline(Protocol):
     """The model's DVC pipeline."""
 
     def reproduce(self, job: PipelineJob, *, interpreter: Interpreter, log: Path, say: Say) -> PipelineRun:
-        """Bring the target up to date: pull what others ran, run what changed, push what came out. What dvc.lock
-        says of the stages in `unproven` is set aside first. Raises StageFailed with the stage, its exit code and
-        last lines."""
+        """Bring the target up to date: bring the sources, restore what others ran, run what changed, push what came
+        out. What dvc.lock says of the stages in `unproven` is set aside first. Raises StageFailed with the stage, its
+        exit code and last lines; BackendError naming the file and the remote where a source is nowhere; UsageError
+        where a source was changed and its change is nowhere else."""
 
     def verify(self, job: PipelineJob, *, interpreter: Interpreter, log: Path, say: Say) -> PipelineRun:
-        """Run everything the target reaches once more and list the outputs that came out differently; the first
-        ones are put back."""
+        """Run every stage once more and list the outputs (paths from the root) that came out differently; the first
+        ones are put back. Raises PipelineError where there is no output to compare."""
 
     def provide(self, paths: Sequence[str], *, log: Path, say: Say) -> None:
-        """Bring files that `.dvc` files track into the work tree. Raises BackendError where the remote lacks one."""
+        """Bring files that `.dvc` files track (paths from the root) into the work tree. Raises BackendError naming the
+        file and the remote where one is nowhere, UsageError where a change would be lost."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,13 +54,11 @@ class UvEnvironments:
         return done.stdout.strip()
 
     def _built(self, directory: Path, names: Sequence[str], say: Say) -> Interpreter:
+        _require_lock(names)
         wanted = self._wanted_python(directory)
-        contents = {Path(name).name: (directory / name).read_bytes() for name in names}
-        key = hashlib.sha256(
-            json.dumps(
-                [wanted, platform.system(), platform.machine(), sorted((n, c.hex()) for n, c in contents.items())]
-            ).encode()
-        ).hexdigest()
+        contents = sorted((name, (directory / name).read_bytes().hex()) for name in names)
+        described = [wanted, platform.system(), platform.machine(), contents]
+        key = hashlib.sha256(json.dumps(described).encode()).hexdigest()
         home = self.cache / key[:32]
         with whole.lock(self.cache / f"{key[:32]}.lock", busy="", wait=True):
             if not (home / MARKER).exists():
@@ -84,10 +82,9 @@ class UvEnvironments:
         python = getattr(sys, "_base_executable", sys.executable) if wanted == running else wanted
         self._uv(["venv", "--quiet", "--python", python, home], directory, say)
         target = home / "bin" / "python"
-        if Path(names[0]).name in ("uv.lock", "pyproject.toml"):
-            frozen = ["--frozen"] if any(Path(name).name == "uv.lock" for name in names) else []
+        if any(Path(name).name == "uv.lock" for name in names):
             project = (directory / names[0]).parent
-            self._uv(["sync", *frozen, "--no-install-project", "--project", project], directory, say, home)
+            self._uv(["sync", "--frozen", "--no-install-project", "--project", project], directory, say, home)
         else:
             self._uv(["pip", "install", "--python", target, "-r", directory / names[0]], directory, say)
         whole.write_text(home / MARKER, self._version(target))
@@ -106,6 +103,16 @@ class UvEnvironments:
                 hint="\n".join([*done.tail, "check the requirements, and that the package index can be reached"]),
                 docs="training.md#environments",
             )
+
+
+def _require_lock(names: Sequence[str]) -> None:
+    """Without its lock `uv sync` writes one into the repository, and another machine gets other versions."""
+    if Path(names[0]).name == "pyproject.toml" and not any(Path(name).name == "uv.lock" for name in names):
+        raise ConfigError(
+            f"'{names[0]}' has no uv.lock beside it, so nothing says which versions to install",
+            hint="run 'uv lock' there and commit uv.lock, or name a requirements file in train.environment",
+            docs="training.md#environments",
+        )
 
 
 def _uv_binary() -> str:

@@ -59,7 +59,7 @@ def trainer(session: Session, model: Model) -> Trainer:
         root=session.git.root,
         tracker=session.tracker,
         environments=wiring.environments(),
-        pipeline=wiring.pipeline(model, session.git.root),
+        pipeline=wiring.pipeline(model, session.git.root, session.workspace.home),
         workspace=session.workspace,
         proven=session.proven,
     )

@@ -53,11 +53,12 @@ def environments() -> Environments:
     return UvEnvironments(cache=user_cache() / "environments", environ=os.environ)
 
 
-def pipeline(model: Model, root: Path) -> Pipeline:
+def pipeline(model: Model, root: Path, home: Path) -> Pipeline:
+    """`root` is the repository's, `home` the folder for our own files."""
     from mlops_ci.backends.dvc_pipeline import DvcPipeline
 
     folder = model.at(model.train.pipeline).parent
-    return DvcPipeline(root=root, folder=folder, file=Path(model.train.pipeline).name, environ=os.environ)
+    return DvcPipeline(root=root, folder=folder, home=home, environ=os.environ)
 
 
 def scorer() -> Scorer:

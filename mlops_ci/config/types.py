@@ -33,7 +33,6 @@ class Train:
     target: str = "train"
     pipeline: str = "dvc.yaml"
     model: str = "model"
-    params: str = "params.yaml"
     metrics: str = "metrics.json"
     environment: str = ""
     data: tuple[str, ...] = ()

@@ -208,6 +208,11 @@ class Project:
         return full
 
 
+def in_git(name: str) -> bool:
+    """Whether a content name is git's, so that the content is in the checkout; any other is DVC's."""
+    return name.startswith(("git:", "link:", "commit:"))
+
+
 def named(out: dict[str, Any]) -> str:
     """The hash that DVC keeps of an output, with its kind; '' where it keeps none."""
     for kind in HASHES:

@@ -11,7 +11,8 @@ from mlops_ci.records.evaluation import Flips
 def count_flips(problem: Problem, candidate: Scores, champion: Scores) -> Flips:
     """How many rows were mended, broken, or changed without being right before or after.
 
-    In regression a row is mended where its absolute error shrank, broken where it grew.
+    In regression a row is mended where its absolute error shrank, broken where it grew. Broken rows are the negative
+    flips of Yan et al. (2021), CVPR.
     """
     if problem.task == "regression":
         ours, theirs = (np.abs(scores.prediction - problem.y) for scores in (candidate, champion))

@@ -20,7 +20,11 @@ TINY = float(np.finfo(np.float64).eps)
 
 
 def of_mean(losses: Floats) -> Influence:
-    """A mean of per-row values; influence = value − mean, scaled to the unbiased variance n/(n−1)."""
+    """A mean of per-row values (n,), in their unit; influence = value − mean, scaled to the unbiased variance n/(n−1).
+
+    van der Vaart (1998), *Asymptotic Statistics*, ch. 20; of a difference it makes the paired t test (Student 1908,
+    Biometrika 6:1).
+    """
     mean = float(losses.mean())
     return mean, (losses - mean) * _unbiased(len(losses))
 
@@ -70,6 +74,7 @@ def average_precision(ranks: Ranks) -> Influence:
     if positives == 0:
         raise Undefined("no row is of the positive class")
     value = sum(float(np.dot(block.inside, block.precision)) for block in ranks.blocks()) / positives
+    scale = ranks.rows / positives * _unbiased(positives)
     below_a = below_b = 0.0  # A and B of all scores lower than the block's: blocks come from the lowest up
 
     def values(block: Block) -> tuple[Floats, Floats]:
@@ -78,13 +83,16 @@ def average_precision(ranks: Ranks) -> Influence:
         a = np.cumsum(steps[::-1])[::-1] + below_a
         b = np.cumsum((steps * block.precision)[::-1])[::-1] + below_b
         below_a, below_b = float(a[0]), float(b[0])
-        return (block.precision + a - b - value) * (ranks.rows / positives), b * (-ranks.rows / positives)
+        return (block.precision + a - b - value) * scale, b * -scale
 
     return value, ranks.by_row(values)
 
 
 def log_losses(problem: Problem, scores: Scores) -> Floats:
-    """−log of the probability given to the true class, clipped at float64's epsilon like scikit-learn."""
+    """−log of the probability given to the true class (n,), in nats, clipped at float64's epsilon like scikit-learn.
+
+    The logarithmic score of Good (1952), J. R. Statist. Soc. B 14:107. Raises Undefined without probabilities.
+    """
     probability = probability_of(scores)
     if probability.ndim == 1:
         given = np.where(problem.truth, probability, 1.0 - probability)
@@ -95,7 +103,10 @@ def log_losses(problem: Problem, scores: Scores) -> Floats:
 
 
 def brier_losses(problem: Problem, scores: Scores) -> Floats:
-    """Squared error of the probabilities; for k > 2 classes summed over them (Brier 1950)."""
+    """Squared error of the probabilities (n,): 0 to 1; for k > 2 classes summed over them: 0 to 2.
+
+    Brier (1950), Mon. Weather Rev. 78:1. Raises Undefined without probabilities.
+    """
     probability = probability_of(scores)
     if probability.ndim == 1:
         return np.asarray(np.square(probability - problem.truth))
@@ -105,12 +116,17 @@ def brier_losses(problem: Problem, scores: Scores) -> Floats:
 
 
 def hits(problem: Problem, scores: Scores) -> Floats:
-    """1 where the predicted class is right."""
+    """1 where the predicted class is right (n,): the zero-one loss turned (Hastie, Tibshirani & Friedman 2009, *The
+    Elements of Statistical Learning*, § 2.4)."""
     return np.asarray(scores.prediction == problem.y, dtype=np.float64)
 
 
 def top_k_hits(problem: Problem, scores: Scores, k: int) -> Floats:
-    """1 where the true class is among the k most probable; ties count in favour, as in scikit-learn's default."""
+    """1 where the true class is among the k most probable (n,); ties count in favour.
+
+    As scikit-learn's top_k_accuracy_score without ties; the measure of Russakovsky et al. (2015), Int. J. Comput. Vis.
+    115:211. Raises Undefined for two classes.
+    """
     probability = probability_of(scores)
     if probability.ndim == 1:
         raise Undefined("top-k needs more than two classes")
@@ -119,12 +135,16 @@ def top_k_hits(problem: Problem, scores: Scores, k: int) -> Floats:
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Influence:
-    """mean(numerator)/mean(denominator) by the delta method: (num − value·den)/mean(den)."""
+    """mean(numerator)/mean(denominator), both (n,), by the delta method: (num − value·den)/mean(den).
+
+    Cochran (1977), *Sampling Techniques*, ch. 6. The factor of the unbiased variance is that of the rows that count.
+    Raises Undefined where no row counts.
+    """
     bottom = float(denominator.mean())
     if bottom == 0:
         raise Undefined("its denominator is zero: no row counts")
     value = float(numerator.mean()) / bottom
-    return value, (numerator - value * denominator) / bottom * _unbiased(len(numerator))
+    return value, (numerator - value * denominator) / bottom * _unbiased(int(np.count_nonzero(denominator)))
 
 
 def _per_class(problem: Problem, build: Callable[[Any], tuple[Floats, Floats]], *, macro: bool) -> Influence:
@@ -138,7 +158,11 @@ def _per_class(problem: Problem, build: Callable[[Any], tuple[Floats, Floats]], 
 
 
 def recall(problem: Problem, scores: Scores, *, macro: bool) -> Influence:
-    """True positives among the positives; with `macro` and both classes it is the balanced accuracy."""
+    """True positives among the positives, 0 to 1; with `macro` and both classes it is the balanced accuracy.
+
+    van Rijsbergen (1979), *Information Retrieval*, ch. 7; Brodersen et al. (2010), ICPR, for balanced accuracy. Raises
+    Undefined where there is no such row.
+    """
 
     def build(code: int) -> tuple[Floats, Floats]:
         own = (problem.y == code).astype(np.float64)
@@ -148,7 +172,10 @@ def recall(problem: Problem, scores: Scores, *, macro: bool) -> Influence:
 
 
 def precision(problem: Problem, scores: Scores, *, macro: bool) -> Influence:
-    """True positives among those predicted positive."""
+    """True positives among those predicted positive, 0 to 1 (van Rijsbergen 1979, *Information Retrieval*, ch. 7).
+
+    Raises Undefined where no row is predicted so.
+    """
 
     def build(code: int) -> tuple[Floats, Floats]:
         said = (scores.prediction == code).astype(np.float64)
@@ -158,7 +185,11 @@ def precision(problem: Problem, scores: Scores, *, macro: bool) -> Influence:
 
 
 def f1(problem: Problem, scores: Scores, *, macro: bool) -> Influence:
-    """2·TP / (predicted + actual)."""
+    """2·TP / (predicted + actual), 0 to 1: the harmonic mean of precision and recall.
+
+    Dice (1945), Ecology 26:297; van Rijsbergen (1979), *Information Retrieval*, ch. 7. Raises Undefined where no row
+    is, or is predicted, of the class.
+    """
 
     def build(code: int) -> tuple[Floats, Floats]:
         own, said = (problem.y == code), (scores.prediction == code)
@@ -168,9 +199,10 @@ def f1(problem: Problem, scores: Scores, *, macro: bool) -> Influence:
 
 
 def calibration_error(problem: Problem, scores: Scores, bins: int) -> Influence:
-    """Expected calibration error over equal-width bins (Naeini et al. 2015): Σ |Σ_bin (p − hit)| / n.
+    """Expected calibration error over equal-width bins (Naeini et al. 2015, AAAI 29): Σ |Σ_bin (p − hit)| / n, 0 to 1.
 
-    Its derivative has a corner where a bin is perfectly calibrated; there the interval is too narrow.
+    Its derivative has a corner where a bin is perfectly calibrated; there the variance of the
+    influence values is too large. Raises Undefined without probabilities.
     """
     probability = probability_of(scores)
     confidence = probability if probability.ndim == 1 else probability.max(axis=1)
@@ -182,14 +214,21 @@ def calibration_error(problem: Problem, scores: Scores, bins: int) -> Influence:
 
 
 def root_mean_square(errors: Floats) -> Influence:
-    """Root of the mean square error; d√u = du/(2√u)."""
+    """Root of the mean square of errors (n,), in the label's unit; d√u = du/(2√u).
+
+    The delta method: van der Vaart (1998), *Asymptotic Statistics*, ch. 3.
+    """
     mean, influence = of_mean(np.square(errors))
     root = float(np.sqrt(mean))
     return root, influence / (2.0 * root) if root > 0 else influence
 
 
 def r2(y: Floats, errors: Floats) -> Influence:
-    """1 − mean square error / variance of y."""
+    """1 − mean square error / variance of y: at most 1, without unit. `y`, `errors`: (n,).
+
+    The coefficient of determination, Draper & Smith (1998), *Applied Regression Analysis*, ch. 1; influence by the
+    delta method (van der Vaart 1998, ch. 3). Raises Undefined where the label is constant.
+    """
     centred = np.square(y - y.mean())
     variance = float(centred.mean())
     if variance == 0:
@@ -199,8 +238,10 @@ def r2(y: Floats, errors: Floats) -> Influence:
 
 
 def median_absolute(errors: Floats) -> Influence:
-    """Median of |error|: (½ − 1{|e| ≤ m}) / f(m), f by the difference quotient of quantiles with the bandwidth of
-    Hall & Sheather (1988), J. R. Statist. Soc. B 50:381."""
+    """Median of |error| of errors (n,), in the label's unit: influence (½ − 1{|e| ≤ m}) / f(m).
+
+    f by the difference quotient of quantiles, its bandwidth from Hall & Sheather (1988), J. R. Statist. Soc. B 50:381.
+    """
     sizes = np.abs(errors)
     median = float(np.median(sizes))
     width = 1.96 ** (2 / 3) * (1.5 / (2 * np.pi)) ** (1 / 3) * len(sizes) ** (-1 / 3)
@@ -211,7 +252,7 @@ def median_absolute(errors: Floats) -> Influence:
 
 
 def pinball_losses(y: Floats, prediction: Floats, alpha: float) -> Floats:
-    """Quantile loss (Koenker & Bassett 1978)."""
+    """Quantile loss (n,) at level `alpha`, in the label's unit (Koenker & Bassett 1978, Econometrica 46:33)."""
     error = y - prediction
     return np.maximum(alpha * error, (alpha - 1.0) * error)
 

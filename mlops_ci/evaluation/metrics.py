@@ -19,14 +19,23 @@ Compute = Callable[[Problem, Scores, Mapping[str, Any]], Influence]
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """`kind`: `mean` for a mean of per-row values, `hits` for a share of right rows, `smooth` for all others."""
+    """`kind`: `mean` for a mean of per-row values, `hits` for a share of right rows, `smooth` for all others.
+    `part`: what the metric is a share of, where not of all rows: the rows of a `class`, or the `calls` for one.
+    `bounded`: whether its values lie between 0 and a highest one."""
 
     name: str
     task: str
     higher_is_better: bool
     compute: Compute
     kind: str = "smooth"
+    part: str = ""
     bounded: bool = False
+
+    def highest(self, problem: Problem) -> float | None:
+        """The metric's upper bound, if it has one: 1, but 2 for a Brier score summed over more than two classes."""
+        if not self.bounded:
+            return None
+        return 2.0 if self.name == "brier" and not problem.binary else 1.0
 
     def ranks(self, problem: Problem, scores: Scores) -> bool:
         """Whether the metric asks for the rows' ranking by one probability."""
@@ -48,6 +57,14 @@ def _ranked(function: Callable[[Ranks], Influence]) -> Compute:
     return compute
 
 
+def _log_loss(problem: Problem, scores: Scores, options: Mapping[str, Any]) -> Influence:
+    return influence.of_mean(influence.log_losses(problem, scores))
+
+
+def _brier(problem: Problem, scores: Scores, options: Mapping[str, Any]) -> Influence:
+    return influence.of_mean(influence.brier_losses(problem, scores))
+
+
 def _top_k(problem: Problem, scores: Scores, options: Mapping[str, Any]) -> Influence:
     return influence.of_mean(influence.top_k_hits(problem, scores, int(options.get("k", 5))))
 
@@ -64,10 +81,17 @@ def _pinball(problem: Problem, scores: Scores, options: Mapping[str, Any]) -> In
     return influence.of_mean(influence.pinball_losses(problem.y, scores.prediction, float(options.get("alpha", 0.5))))
 
 
-def _classified(name: str, compute: Compute, *, higher: bool = True, kind: str = "smooth") -> Metric:
-    bounded = name != "log_loss"
+def _classified(
+    name: str, compute: Compute, *, higher: bool = True, kind: str = "smooth", part: str = "", bounded: bool = True
+) -> Metric:
     return Metric(
-        name=name, task="classification", higher_is_better=higher, compute=compute, kind=kind, bounded=bounded
+        name=name,
+        task="classification",
+        higher_is_better=higher,
+        compute=compute,
+        kind=kind,
+        part=part,
+        bounded=bounded,
     )
 
 
@@ -78,19 +102,15 @@ def _regressed(name: str, compute: Compute, *, higher: bool = False, kind: str =
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _classified("roc_auc", _ranked(influence.roc_auc)),
-        _classified("average_precision", _ranked(influence.average_precision)),
-        _classified(
-            "log_loss", lambda p, s, o: influence.of_mean(influence.log_losses(p, s)), higher=False, kind="mean"
-        ),
-        _classified(
-            "brier", lambda p, s, o: influence.of_mean(influence.brier_losses(p, s)), higher=False, kind="mean"
-        ),
+        _classified("roc_auc", _ranked(influence.roc_auc), part="class"),
+        _classified("average_precision", _ranked(influence.average_precision), part="class"),
+        _classified("log_loss", _log_loss, higher=False, kind="mean", bounded=False),
+        _classified("brier", _brier, higher=False, kind="mean"),
         _classified("accuracy", lambda p, s, o: influence.of_mean(influence.hits(p, s)), kind="hits"),
-        _classified("balanced_accuracy", lambda p, s, o: influence.recall(p, s, macro=True)),
-        _classified("precision", lambda p, s, o: influence.precision(p, s, macro=not p.binary)),
-        _classified("recall", lambda p, s, o: influence.recall(p, s, macro=not p.binary)),
-        _classified("f1", lambda p, s, o: influence.f1(p, s, macro=not p.binary)),
+        _classified("balanced_accuracy", lambda p, s, o: influence.recall(p, s, macro=True), part="class"),
+        _classified("precision", lambda p, s, o: influence.precision(p, s, macro=not p.binary), part="calls"),
+        _classified("recall", lambda p, s, o: influence.recall(p, s, macro=not p.binary), part="class"),
+        _classified("f1", lambda p, s, o: influence.f1(p, s, macro=not p.binary), part="class"),
         _classified("ece", lambda p, s, o: influence.calibration_error(p, s, int(o.get("bins", 15))), higher=False),
         _classified("top_k_accuracy", _top_k, kind="hits"),
         _regressed("rmse", lambda p, s, o: influence.root_mean_square(_errors(s, p))),

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr
 
-from mlops_ci.evaluation.compare import interval, standard_error
 from mlops_ci.evaluation.metrics import METRICS, compute
+from mlops_ci.evaluation.paired import Paired, difference
 from mlops_ci.evaluation.problem import Codes, Floats, Problem, Scores, Undefined
 from mlops_ci.evaluation.ranks import code_kind
 from mlops_ci.evaluation.side_by_side import side_by_side
@@ -34,13 +33,15 @@ class Cut:
 
 
 def by_value(values: npt.NDArray[Any]) -> tuple[Codes, tuple[str, ...]]:
-    """A slice for each value; missing values are a slice of their own."""
+    """(codes (n,), names): a slice for each value (n,); missing values are a slice of their own."""
     names, codes = np.unique(np.asarray(values, dtype=str), return_inverse=True)
     return codes, tuple(map(str, names))
 
 
 def by_quantile(values: Floats, count: int) -> tuple[Codes, tuple[str, ...]]:
-    """`count` bins of about equal size; equal numbers are never torn apart, so there may be fewer. NaN is a slice."""
+    """(codes (n,), names): `count` bins of about equal size of values (n,). Equal numbers are never torn apart, so
+    there may be fewer. NaN is a slice. Edges are quantiles by linear interpolation: definition 7 of Hyndman & Fan
+    (1996), Am. Statist. 50:361."""
     known = ~np.isnan(values)
     edges = np.unique(np.quantile(values[known], np.linspace(0, 1, count + 1))) if known.any() else np.array([0.0])
     inner = edges[1:-1]
@@ -88,7 +89,7 @@ def _worst_first(item: SliceResult) -> tuple[bool, bool, float]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values, in the order given."""
+    """Holm's step-down adjusted p-values, in the order given (Holm 1979, Scand. J. Statist. 6:65)."""
     adjusted = [1.0] * len(p_values)
     running = 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
@@ -164,28 +165,20 @@ def _slice(
         flipped=0 if theirs is None else int((ours.prediction != theirs.prediction).sum()),
     )
     try:
-        own, values = compute(cut.metric, part, ours, options)
+        own = compute(cut.metric, part, ours, options)
         if theirs is None:
-            return replace(empty, candidate=own)
-        other, others = compute(cut.metric, part, theirs, options)
-    except Undefined:
-        return empty
-    return _tested(replace(empty, candidate=own, champion=other), part, values - others, cut, confidence)
+            return replace(empty, candidate=own[0])
+        other = compute(cut.metric, part, theirs, options)
+    except Undefined as error:
+        return replace(empty, reason=str(error))
+    paired = difference(cut.metric, part, (ours, theirs), (own, other), confidence)
+    drop = paired.turned() if METRICS[cut.metric].higher_is_better else paired
+    return _tested(replace(empty, candidate=own[0], champion=other[0]), drop, cut)
 
 
-def _tested(found: SliceResult, part: Problem, values: Floats, cut: Cut, confidence: float) -> SliceResult:
-    """The drop with its interval, and where there are enough rows the one-sided test."""
-    assert found.candidate is not None
-    assert found.champion is not None
-    turn = -1.0 if METRICS[cut.metric].higher_is_better else 1.0
-    drop = turn * (found.candidate - found.champion)
-    error = standard_error(values, part.groups)
-    around = interval(drop, error, confidence)
-    found = replace(found, drop=drop, low=around.low, high=around.high)
-    if found.rows < cut.min_rows:
+def _tested(found: SliceResult, drop: Paired, cut: Cut) -> SliceResult:
+    """The drop with its interval, and where there are enough rows, and an interval, the one-sided test."""
+    found = replace(found, drop=drop.value, low=drop.around.low, high=drop.around.high, reason=drop.reason)
+    if found.rows < cut.min_rows or drop.error is None:
         return found
-    if error.error == 0:
-        p_value = 0.0 if drop > cut.max_drop else 1.0
-    else:
-        p_value = float(stdtr(error.freedom, (cut.max_drop - drop) / error.error))
-    return replace(found, tested=True, p_value=p_value)
+    return replace(found, tested=True, p_value=drop.chance_beyond(cut.max_drop))

@@ -26,7 +26,7 @@ def verdict(low: float, high: float, *, margin: float) -> Verdict:
 
 
 def satisfies(found: Verdict, require: str) -> bool:
-    """Whether a verdict is what a gate requires."""
+    """Whether a verdict is what a gate requires: better is non-inferior too (Piaggio et al. 2012, JAMA 308:2594)."""
     return found is Verdict.BETTER or (found is Verdict.NON_INFERIOR and require == "non-inferior")
 
 

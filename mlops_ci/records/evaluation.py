@@ -21,7 +21,8 @@ class Interval:
 @dataclass(frozen=True, kw_only=True)
 class MetricResult:
     """One metric on the holdout. `difference` is candidate − champion in the metric's own units (not sign-flipped);
-    `p_value` is two-sided for a difference of zero; `higher_is_better` gives the direction."""
+    `p_value` is two-sided for a difference of zero; `higher_is_better` gives the direction; `reason` says why a
+    difference has no interval, and so no verdict."""
 
     metric: str
     higher_is_better: bool
@@ -34,12 +35,14 @@ class MetricResult:
     verdict: Verdict | None = None
     margin: float = 0.0
     rows_needed: int | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SliceResult:
     """One slice. `p_value` is one-sided for a drop larger than `max_drop`, Holm-adjusted over all slices tested;
-    `drop` is the loss of quality (positive is worse, whatever the direction). `tested` is false below min_rows."""
+    `drop` is the loss of quality (positive is worse, whatever the direction). `tested` is false below min_rows,
+    and where there is no value or no interval: then `reason` says why."""
 
     by: str
     value: str
@@ -55,6 +58,7 @@ class SliceResult:
     tested: bool
     failed: bool
     flipped: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,7 +121,7 @@ def _slices(details: EvaluationDetails) -> str:
     rows = [
         (
             "❌" if item.failed else "✅" if item.tested else "–",
-            f"{clean(item.by)} = {clean(item.value)}",
+            f"{clean(item.by)} = {clean(item.value)}" + (f" ({clean(item.reason)})" if item.reason else ""),
             f"{item.rows:,}",
             clean(item.metric),
             number(item.candidate),

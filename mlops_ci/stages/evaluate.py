@@ -145,6 +145,7 @@ def _compared(
 def _notes(contest: Contest, measured: Measured, overlap: Overlap) -> list[str]:
     """What a reviewer should know beside the numbers."""
     notes = [f"{name} has no value: {reason}" for name, reason in measured.missing.items()]
+    notes += [f"{name} has no interval: {item.reason}" for name, item in measured.metrics.items() if item.reason]
     for item in contest.opponents.values():
         if item.broken:
             notes.append(item.broken)
@@ -179,7 +180,8 @@ def _verdict(question: Question, contest: Contest, measured: Measured) -> tuple[
     verdicts = [item.verdict for item in results if item.verdict is not None]
     found = overall(verdicts)
     if found is None or failed or len(verdicts) < len(compared):
-        return None, failed or "no metric could be compared with an interval"
+        silent = next((f"{item.metric} has no interval: {item.reason}" for item in results if item.reason), "")
+        return None, failed or silent or "no metric could be compared with an interval"
     if main.identical and len(contest.opponents) == 1:
         return found, "this is the champion's own model"
     deciding = next(item for item in results if item.verdict is found)

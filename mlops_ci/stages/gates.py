@@ -84,7 +84,9 @@ def _against(name: str, gate: Gate, place: str, compared: MetricResult | str, co
         return _check(name, Status.ERROR, compared, place, severity)
     difference = compared.difference
     if compared.verdict is None or difference is None or difference.low is None or difference.high is None:
-        return _check(name, Status.ERROR, f"{gate.metric} has no interval, so nothing is proven", place, severity)
+        why = f": {compared.reason}" if compared.reason else ""
+        text = f"{gate.metric} has no interval, so nothing is proven{why}"
+        return _check(name, Status.ERROR, text, place, severity)
     passed = satisfies(compared.verdict, gate.require)
     text = f"{compared.verdict.value}: {difference.value:+.4g} [{difference.low:+.4g}, {difference.high:+.4g}]"
     return Check(
@@ -154,7 +156,11 @@ def _slice(name: str, cut: Slice, place: str, contest: Contest, found: Measured)
         text = f"{len(bad)} of {tested} slices are worse by more than {cut.max_drop:g}; {worst}"
         return _check(name, Status.FAILED, text, place, severity)
     if unknown:
-        text = f"{cut.metric} has no value in {len(unknown)} slices that are large enough, e.g. {unknown[0].value}"
+        what = "interval" if unknown[0].drop is not None and unknown[0].reason else "value"
+        why = f" ({unknown[0].reason})" if unknown[0].reason else ""
+        text = (
+            f"{cut.metric} has no {what} in {len(unknown)} slices that are large enough, e.g. {unknown[0].value}{why}"
+        )
         return _check(name, Status.ERROR, f"{text}: raise min_rows, or choose another metric", place, severity)
     if tested == 0:
         text = f"no slice has {cut.min_rows:,} rows, so nothing was tested: lower min_rows"

@@ -62,7 +62,7 @@ def model_inputs(model: Model, tree: Tree | Project) -> Inputs:
         pipeline=model.train.pipeline,
         target=model.train.target,
         environment=model.train.environment,
-        result={key: posixpath.normpath(path) for key, path in _result(model).items()},
+        result={key: posixpath.normpath(path) for key, path in _result(model).items() if path},
     )
 
 

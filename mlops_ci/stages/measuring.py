@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from mlops_ci.config.types import Evaluate, Gate, MetricSpec, Model, Slice
 from mlops_ci.errors import ConfigError
 from mlops_ci.evaluation.compare import assess
+from mlops_ci.evaluation.few import alike, units
 from mlops_ci.evaluation.flips import count_flips
 from mlops_ci.evaluation.problem import Codes, Undefined
 from mlops_ci.evaluation.resampled import from_replicates
@@ -130,7 +131,6 @@ class _Comparison:
             confidence=confidence,
             margin=margin,
             options=spec.options,
-            seed=self.evaluate.seed,
         )
 
     def _own(self, spec: MetricSpec, opponent: Opponent, confidence: float, margin: float) -> MetricResult:
@@ -150,6 +150,8 @@ class _Comparison:
             confidence=confidence,
             margin=margin,
             rows=self.contest.problem.rows,
+            units=units(self.contest.problem),
+            alike=opponent.scores is not None and alike(self.contest.candidate, opponent.scores),
         )
 
     def against(self, missing: Mapping[str, str]) -> dict[int, MetricResult | str]:
@@ -177,6 +179,7 @@ def _same(result: MetricResult) -> MetricResult:
         p_value=1.0,
         verdict=Verdict.NON_INFERIOR,
         rows_needed=None,
+        reason="",
         method="the same model",
     )
 

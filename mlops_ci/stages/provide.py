@@ -40,8 +40,7 @@ def _make(stage: Stage, model: Model, *, project: Project, trainer: Trainer, say
     train = dataclasses.replace(model.train, target=stage.name, pipeline=pipeline)
     inputs = model_inputs(dataclasses.replace(model, train=train), project)
     interpreter = interpreter_for(model, inputs, trainer, say)
-    own = pipeline == posixpath.normpath(model.train.pipeline)
-    job = pipeline_job(stage.name if own else f"{pipeline}:{stage.name}", model, inputs, trainer, push=False)
+    job = pipeline_job(model, inputs, trainer, push=False)
     trainer.pipeline.reproduce(job, interpreter=interpreter, log=_log(model, trainer), say=say)
     prove(inputs, trainer)
 

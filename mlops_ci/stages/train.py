@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import posixpath
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import digest_directory, size_of
 from mlops_ci.digests.inputs import Inputs
-from mlops_ci.errors import BackendError, MlopsError, StageFailed
+from mlops_ci.digests.sources import in_git
+from mlops_ci.errors import BackendError, MlopsError
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Environments, Interpreter, Pipeline, PipelineJob, PipelineRun, Say, Tracker, TrainedModel
+from mlops_ci.ports import Environments, Interpreter, Pipeline, PipelineJob, PipelineRun, Say, Tracker
 from mlops_ci.records.codec import CodecError, decode, encode
 from mlops_ci.records.models import Candidate
 from mlops_ci.records.results import Check, Origin, Severity, StageResult, Status, status_of
 from mlops_ci.records.training import TrainingDetails
-from mlops_ci.stages.inputs import folder_of
+from mlops_ci.stages.recording import trained_model
+from mlops_ci.stages.written import model_directory, read_metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ def _has_digest(model: Model, digest: str) -> bool:
 def _run(model: Model, inputs: Inputs, trainer: Trainer, origin: Origin, say: Say, verify: bool) -> TrainingDetails:
     interpreter = interpreter_for(model, inputs, trainer, say)
     log = trainer.workspace.log_path(model.name, "train")
-    job = pipeline_job(model.train.target, model, inputs, trainer)
+    job = pipeline_job(model, inputs, trainer)
     run = trainer.pipeline.reproduce(job, interpreter=interpreter, log=log, say=say)
     prove(inputs, trainer)
     unstable: tuple[str, ...] = ()
@@ -148,17 +148,20 @@ def _run(model: Model, inputs: Inputs, trainer: Trainer, origin: Origin, say: Sa
         say("training once more, to compare")
         unstable = trainer.pipeline.verify(job, interpreter=interpreter, log=log, say=say).unstable
     details = _inspect(model, inputs, trainer, interpreter, run, unstable)
-    candidate = trainer.tracker.record(_trained(model, inputs, trainer, interpreter, details, origin))
+    kept = trained_model(model, inputs, details=details, origin=origin, root=trainer.root, workspace=trainer.workspace)
+    candidate = trainer.tracker.record(kept)
     return dataclasses.replace(details, run_id=candidate.run_id)
 
 
-def pipeline_job(target: str, model: Model, inputs: Inputs, trainer: Trainer, *, push: bool = True) -> PipelineJob:
-    """What to bring up to date; the remote is asked once a run."""
+def pipeline_job(model: Model, inputs: Inputs, trainer: Trainer, *, push: bool = True) -> PipelineJob:
+    """What brings the target of these inputs up to date."""
     return PipelineJob(
-        target=target,
+        file=inputs.stages[-1].stage.file,
+        target=inputs.target,
         timeout=model.train.timeout,
+        sources=tuple(path for path, name in inputs.sources.items() if not in_git(name)),
+        stages={(item.stage.file, item.name): item.stage.outs for item in inputs.stages if not item.stage.frozen},
         unproven=unproven(inputs, trainer.proven),
-        fetch=not trainer.proven,
         push=push,
     )
 
@@ -187,14 +190,7 @@ def _inspect(
     unstable: tuple[str, ...],
 ) -> TrainingDetails:
     """What the pipeline left behind, checked. Raises StageFailed for a model or metrics that can't be used."""
-    directory = model.at(model.train.model)
-    if not (directory / "MLmodel").is_file():
-        found = "is missing" if not directory.exists() else "holds no MLmodel file"
-        raise StageFailed(
-            f"the pipeline ended well, but its model directory '{model.train.model}' {found}",
-            hint="save the model with mlflow.<flavor>.save_model(model, path), and name the path in train.model",
-            docs="training.md#the-model-directory",
-        )
+    directory = model_directory(model)
     log = trainer.workspace.log_path(model.name, "train")
     return TrainingDetails(
         inputs_digest=inputs.digest,
@@ -212,83 +208,6 @@ def _inspect(
         peak_memory_mb=run.peak_memory_mb,
         log=log.relative_to(trainer.workspace.root).as_posix() if log.exists() else "",
         unstable_outputs=unstable,
-    )
-
-
-def read_metrics(model: Model) -> Mapping[str, float]:
-    """The metrics file the pipeline wrote, nested names joined by dots. Raises StageFailed for what is no number."""
-    name = model.train.metrics
-    path = model.at(name)
-    if not name:
-        return {}
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise _metrics_error(name, "the pipeline did not write it") from None
-    except ValueError as error:
-        raise _metrics_error(name, f"it is not JSON ({error})") from None
-    if not isinstance(document, dict):
-        raise _metrics_error(name, "it is not a map of names to numbers")
-    return {key: _number(name, key, value) for key, value in _leaves("", document)}
-
-
-def _leaves(prefix: str, value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, dict):
-        return [leaf for key, item in value.items() for leaf in _leaves(f"{prefix}.{key}" if prefix else key, item)]
-    return [(prefix, value)]
-
-
-def _number(name: str, key: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _metrics_error(name, f"'{key}' is no number")
-    if not math.isfinite(value):
-        raise _metrics_error(name, f"'{key}' is {value}")
-    return float(value)
-
-
-def _metrics_error(name: str, reason: str) -> StageFailed:
-    return StageFailed(
-        f"the metrics file '{name}' can't be used: {reason}",
-        hint="write a JSON map of names to finite numbers, or set train.metrics to ''",
-        docs="training.md#metrics",
-    )
-
-
-def _trained(
-    model: Model,
-    inputs: Inputs,
-    trainer: Trainer,
-    interpreter: Interpreter,
-    details: TrainingDetails,
-    origin: Origin,
-) -> TrainedModel:
-    """Everything the run keeps: the model, and what is needed to rebuild its environment elsewhere."""
-    scratch = trainer.workspace.scratch(model.name, "record")
-    files.write_json(scratch / "train.json", encode(details))
-    names = [Path(name).name for name in inputs.environment]
-    described = {"files": names, "spec": model.train.environment, "python": interpreter.version}
-    files.write_json(scratch / "environment.json", described)
-    kept = {f"environment/{Path(name).name}": trainer.root / name for name in inputs.environment}
-    return TrainedModel(
-        model=model.name,
-        directory=model.at(model.train.model),
-        inputs_digest=inputs.digest,
-        model_digest=details.model_digest,
-        params=inputs.params,
-        metrics={key: value for key, value in details.metrics.items() if value is not None},
-        data=inputs.sources,
-        tags={
-            "commit": origin.commit,
-            "branch": origin.branch,
-            "pull_request": origin.pull_request,
-            "seconds": str(details.train_seconds),
-            "folder": folder_of(model, trainer.root),
-        },
-        files={
-            **kept,
-            "train.json": scratch / "train.json",
-            "environment/environment.json": scratch / "environment.json",
-        },
     )
 
 

@@ -395,6 +395,25 @@ def test_slices_that_cannot_be_measured_are_red(lab: Lab) -> None:
     assert shown == {f"value {place} (redacted)" for place in range(1, 5)}
 
 
+def test_a_handful_of_groups_proves_nothing(lab: Lab) -> None:
+    """Three groups: the difference has no interval, the gate and the slices are red, and the report says why."""
+    lab.crown(lab.train("grouped", "weak"))
+    cut = Slice(by="kind", metric="roc_auc", max_drop=0.5, min_rows=50)
+    model = lab.model("grouped", group="kind", slices=(cut,))
+    result = lab.judge(model, lab.train("grouped", "strong"))
+    reason = "an interval needs 10 independent groups, and there are 3"
+    assert result.status is Status.FAILED
+    for name in ("roc_auc vs production", "roc_auc by kind"):
+        assert checks(result)[name].status is Status.ERROR
+    assert reason in checks(result)["roc_auc vs production"].message
+    assert "and there are 1" in checks(result)["roc_auc by kind"].message
+    found = details(result)
+    assert found.verdict is None
+    assert found.verdict_reason == f"roc_auc has no interval: {reason}"
+    assert f"roc_auc has no interval: {reason}" in found.notes
+    assert "and there are 1" in found.slices[0].reason
+
+
 def test_champions_of_two_environments(lab: Lab) -> None:
     lab.crown(lab.train("two", "weak"), "staging")
     strong = lab.train("two", "strong")
@@ -420,6 +439,7 @@ def test_three_classes(lab: Lab) -> None:
     assert result.status is Status.PASSED, result
     assert details(result).classes == ("high", "low", "middle")
     assert checks(result)["0.5 <= top_k_accuracy <= 1"].status is Status.PASSED
+    assert [chart.kind for chart in details(result).charts] == ["roc", "pr", "calibration"]
 
 
 def test_a_regression(lab: Lab) -> None:

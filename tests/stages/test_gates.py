@@ -164,6 +164,10 @@ def test_gates_against_the_champion(verdict: Verdict, require: str, passes: bool
         ("the champion gives labels only", "the champion gives labels only"),
         (result(verdict=Verdict.BETTER, difference=Interval(value=0.1)), "has no interval, so nothing is proven"),
         (result(verdict=None, difference=Interval(value=1, low=0, high=2)), "has no interval, so nothing is proven"),
+        (
+            result(difference=Interval(value=1), reason="an interval needs 10 independent rows, and there are 2"),
+            "mae has no interval, so nothing is proven: an interval needs 10 independent rows, and there are 2",
+        ),
     ],
 )
 def test_what_was_not_compared_is_red(against: MetricResult | str | None, words: str) -> None:
@@ -209,6 +213,11 @@ CUT = Slice(by="c", metric="mae", max_drop=0.2, min_rows=100)
         ((replace(SLICE, failed=True, drop=0.5), SLICE), Status.FAILED, "worst: x (mae worse by 0.5 on 500 rows)"),
         ((replace(SLICE, tested=False, rows=99),), Status.ERROR, "no slice has 100 rows"),
         ((SLICE, replace(SLICE, tested=False, value="z")), Status.ERROR, "no value in 1 slices that are large enough"),
+        (
+            (SLICE, replace(SLICE, tested=False, low=None, high=None, p_value=None, reason="it is one group")),
+            Status.ERROR,
+            "no interval in 1 slices that are large enough, e.g. x (it is one group): raise min_rows",
+        ),
         ((SLICE, replace(SLICE, tested=False, rows=99)), Status.PASSED, "none of 1 slices"),
         ((), Status.ERROR, "nothing was tested"),
     ],
