@@ -111,6 +111,12 @@ class ForgeContract:
         place.commit("theirs", {RELEASE: "theirs"}, message)
         assert [item.fingerprint for item in forge.commits("theirs", base="main")] == [""]
 
+    def test_a_message_copied_onto_another_parent_is_not_ours(self, place: ForgePlace, forge: Forge) -> None:
+        message = place.message(forge.push(a_push(forge)))
+        place.commit("theirs", {}, "Nothing")
+        place.commit("theirs", {RELEASE: "new\n"}, message)
+        assert [item.fingerprint for item in forge.commits("theirs", base="main")] == ["", ""]
+
     def test_reading_and_history(self, place: ForgePlace, forge: Forge) -> None:
         start = forge.tip("main")
         later = place.commit("main", {RELEASE: "later"})

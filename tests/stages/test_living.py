@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.errors import ForgeConflict, RepositoryError
-from mlops_ci.records.forge import PullState, Push
+from mlops_ci.errors import BackendError, ForgeConflict, RepositoryError
+from mlops_ci.records.forge import NewPull, PullState, Push
 from mlops_ci.records.living import HOLD, Action, Outcome, Proposal
 from mlops_ci.stages.living import keep, plan, withdraw
 from mlops_ci.stages.living_body import BUDGET, human_text
@@ -307,6 +307,32 @@ def test_a_late_run_writes_nothing(place: LocalPlace) -> None:
     place.forge.merge(1, head=place.forge.tip(BRANCH))
     nothing_written(place, proposal("1", sequence=1), Action.LATE)
     assert kept(place, proposal("3", sequence=3)).action is Action.OPENED
+
+
+def test_what_we_took_back_makes_no_run_late(place: LocalPlace) -> None:
+    kept(place, proposal("2", sequence=2))
+    taken_back(place)
+    assert kept(place, proposal("1", sequence=1)).action is Action.OPENED
+
+
+def test_an_opening_that_broke_off_is_completed(place: LocalPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forge that opens in several writes may lose its connection after the first."""
+    real = type(place.forge).open
+
+    def broken(forge: object, new: NewPull) -> None:
+        real(place.forge, replace(new, labels=(), reviewers=()))
+        raise BackendError("connection lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(place.forge), "open", broken)
+        with pytest.raises(BackendError, match="connection lost"):
+            kept(place)
+    assert kept(place).number == 1
+    pull = place.forge.pull(1)
+    assert (pull.labels, pull.reviewers) == (("mlops-ci",), ("ann",))
+    place.human.label(1, remove=["mlops-ci"])
+    kept(place, proposal("2"))
+    assert place.forge.pull(1).labels == (), "once it is whole, labels are a person's"
 
 
 def test_a_branch_deleted_by_hand_is_pushed_again(place: LocalPlace) -> None:
