@@ -98,6 +98,8 @@ class App:
         if route.name in ("server", "metadata"):
             document = await self._metadata() if route.name == "metadata" else self._server()
             return await self._send(send, 200, orjson.dumps(document), [(b"content-type", JSON.encode())])
+        if route.name == "ready" and self.draining:  # KServe's answer is about the model alone
+            raise Refusal(503, "the server is stopping", reason="stopping")
         return await self._from_kserve(scope, receive, send)
 
     async def _predict(self, protocol: str, scope: Scope, receive: Receive, send: Send) -> int:

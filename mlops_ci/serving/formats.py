@@ -96,9 +96,9 @@ def _by_content(file: BinaryIO, head: bytes) -> str:
         return "xgboost"
     if _is_safetensors(file, head):
         return "safetensors"
-    if _is_text(file):
-        return "text"
-    return "onnx" if is_onnx(file) else "unknown"
+    if is_onnx(file):
+        return "onnx"
+    return "text" if _is_text(file) else "unknown"
 
 
 def _is_pickle(file: BinaryIO, head: bytes) -> bool:

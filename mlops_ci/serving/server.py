@@ -88,7 +88,6 @@ class Server(ModelServer):  # type: ignore[misc]
         await stop.wait()
         taking.cancel()
         app.draining = True
-        model.ready = False
         await connections.stop_listening()
         log.info("stopping; finishing %d connections", len(connections.state.connections))
         self.cut_off = await connections.drain(idle_seconds=settings.drain_idle_seconds, seconds=settings.drain_seconds)
