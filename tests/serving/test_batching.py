@@ -11,7 +11,6 @@ import pytest
 from tests.serving.servers import Answer, Running
 from tests.serving.test_refusals import scalars
 
-
 pytestmark = pytest.mark.slow
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from tests.serving.servers import command, environment
 
-
 pytestmark = pytest.mark.slow
 
 
