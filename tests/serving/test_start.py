@@ -87,3 +87,20 @@ def test_every_setting_has_a_rule() -> None:
 
     for kind, rules in RULES.items():
         assert [field.name for field in fields(kind)] == list(rules)
+
+
+def test_every_setting_and_metric_is_in_the_documentation() -> None:
+    import re
+
+    from mlops_ci.serving.formats import KNOWN
+    from mlops_ci.serving.settings import PARTS, RULES, Settings
+
+    root = Path(__file__).parents[2]
+    page = (root / "docs/serving.md").read_text("utf-8")
+    names = [name for name in RULES[Settings] if name not in PARTS]
+    names += [f"{part}.{name}" for part, kind in PARTS.items() for name in RULES[kind]]
+    source = "".join(path.read_text("utf-8") for path in (root / "mlops_ci/serving").glob("*.py"))
+    names += re.findall(r'"(mlops_[a-z_]+)", "', source)
+    names += [*re.findall(r'reason="(\w+)"', source), *KNOWN]
+    assert len(names) > 50
+    assert [name for name in names if not re.search(rf"`{name}(_total)?`", page)] == []
