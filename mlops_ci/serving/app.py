@@ -110,7 +110,7 @@ class App:
             raise Refusal(415, "the content type must be application/json", reason="content_type")
         body = await read_body(receive, headers, limit=self.limit, seconds=self.settings.read_seconds)
         if media == events.STRUCTURED:
-            event = events.structured_event(body)
+            event = await asyncio.to_thread(events.structured_event, body)
         document = event.data if event is not None else None
         read = partial(self._read, protocol, body if document is None else b"", document)
         request = (headers.get(b"x-request-id") or headers.get(b"ce-id", b"")).decode("latin-1")

@@ -179,7 +179,10 @@ def _members(archive: zipfile.ZipFile) -> Iterator[str]:
 
 def _refuse_types(path: Path, shown: str, trusted: tuple[str, ...]) -> None:
     """A skops file names the types it is made of; the artifact's own list of trusted ones is not believed."""
-    from skops.io import get_untrusted_types
+    try:
+        from skops.io import get_untrusted_types
+    except ImportError:
+        raise UsageError(f"{shown} is a skops file, and skops is not installed in the model's environment") from None
 
     others = sorted(set(get_untrusted_types(file=path)) - set(trusted))
     if others:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.serving.servers import command, environment
+from tests.serving.servers import command, environment, launch
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +50,17 @@ def test_a_pickle_where_only_others_are_allowed(tmp_path: Path, zoo: Path) -> No
     assert code == 2
     assert "model.pkl is a pickle file, which is not allowed here" in words
     assert "allowed formats: skops, xgboost" in words
+
+
+def test_a_format_that_is_allowed(tmp_path: Path, zoo: Path) -> None:
+    server = launch(tmp_path, zoo / "safe", "safe", settings={"formats": ["skops"]})
+    try:
+        answer = server.started().v1({"instances": [[30.5, 8]]})
+        assert answer.json["predictions"] == pytest.approx([38.5])
+        assert server.end(signal.SIGINT) == 0
+    finally:
+        server.process.kill()
+        server.process.wait()
 
 
 @pytest.mark.parametrize(
