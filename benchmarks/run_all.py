@@ -20,6 +20,7 @@ SECTIONS = {
     "train": "`train` with nothing to do",
     "verdict": "Verdict on 10M rows",
     "digest": "Digest of a model directory",
+    "serving": "The model server",
 }
 
 

@@ -98,6 +98,8 @@ class App:
         if route.name in ("server", "metadata"):
             document = await self._metadata() if route.name == "metadata" else self._server()
             return await self._send(send, 200, orjson.dumps(document), [(b"content-type", JSON.encode())])
+        if route.name == "ready" and self.draining:  # KServe's answer is about the model alone
+            raise Refusal(503, "the server is stopping", reason="stopping")
         return await self._from_kserve(scope, receive, send)
 
     async def _predict(self, protocol: str, scope: Scope, receive: Receive, send: Send) -> int:
@@ -108,7 +110,7 @@ class App:
             raise Refusal(415, "the content type must be application/json", reason="content_type")
         body = await read_body(receive, headers, limit=self.limit, seconds=self.settings.read_seconds)
         if media == events.STRUCTURED:
-            event = events.structured_event(body)
+            event = await asyncio.to_thread(events.structured_event, body)
         document = event.data if event is not None else None
         read = partial(self._read, protocol, body if document is None else b"", document)
         request = (headers.get(b"x-request-id") or headers.get(b"ce-id", b"")).decode("latin-1")

@@ -96,9 +96,9 @@ def _by_content(file: BinaryIO, head: bytes) -> str:
         return "xgboost"
     if _is_safetensors(file, head):
         return "safetensors"
-    if _is_text(file):
-        return "text"
-    return "onnx" if is_onnx(file) else "unknown"
+    if is_onnx(file):
+        return "onnx"
+    return "text" if _is_text(file) else "unknown"
 
 
 def _is_pickle(file: BinaryIO, head: bytes) -> bool:
@@ -179,7 +179,10 @@ def _members(archive: zipfile.ZipFile) -> Iterator[str]:
 
 def _refuse_types(path: Path, shown: str, trusted: tuple[str, ...]) -> None:
     """A skops file names the types it is made of; the artifact's own list of trusted ones is not believed."""
-    from skops.io import get_untrusted_types
+    try:
+        from skops.io import get_untrusted_types
+    except ImportError:
+        raise UsageError(f"{shown} is a skops file, and skops is not installed in the model's environment") from None
 
     others = sorted(set(get_untrusted_types(file=path)) - set(trusted))
     if others:

@@ -15,8 +15,9 @@ from prometheus_client.registry import Collector
 from mlops_ci.serving.answers import Output
 
 SECONDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30)
-# Tenths for shares, decades beyond: fit for probabilities and for most amounts.
-VALUES = (-1e6, -1e3, -1.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
+# Tenths for shares, decades beyond: fit for probabilities and for most amounts. Below zero there is one bucket only,
+# because Prometheus knows no count and no sum of a histogram with negative limits.
+VALUES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
 CLASSES = 50
 FEW = 16  # up to this many values, plain Python is faster than numpy
 

@@ -10,6 +10,7 @@ from mlops_ci.serving.refusals import malformed, wrong
 from mlops_ci.serving.values import Array
 
 UNNAMED = ""  # the name of the one tensor that has none
+OURS = ("probabilities", "content_type", "headers")  # the latter two are what clients of MLServer send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ def parameters_of(document: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
     asked = given.get("probabilities", False)
     if type(asked) is not bool:
         raise wrong("parameters.probabilities", None, "must be true or false")
-    return asked, {name: value for name, value in given.items() if name != "probabilities"}
+    return asked, {name: value for name, value in given.items() if name not in OURS}
 
 
 def params_of(given: Any, schema: Any) -> dict[str, Any]:

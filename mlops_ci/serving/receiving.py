@@ -23,10 +23,23 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit: 
     length = headers.get(b"content-length")
     if length is not None and (not length.isdigit() or int(length) > limit):
         raise _too_large(limit) if length.isdigit() else malformed("the content length is no number")
+    expired, task = False, asyncio.current_task()
+
+    def expire() -> None:  # asyncio.wait_for would make a task of its own for each request
+        nonlocal expired
+        expired = True
+        if task is not None:
+            task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(seconds, expire)
     try:
-        return await asyncio.wait_for(_read(receive, limit), seconds)
-    except asyncio.TimeoutError:
+        return await _read(receive, limit)
+    except asyncio.CancelledError:
+        if not expired:
+            raise
         raise Refusal(408, "the body did not arrive in time", reason="timeout") from None
+    finally:
+        timer.cancel()
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

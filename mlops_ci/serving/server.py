@@ -8,10 +8,10 @@ import logging
 import os
 import signal
 import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
 from kserve import ModelServer
 from kserve.model_server import app as kserve_app
 from kserve.protocol.rest.server import RESTServer
@@ -51,16 +51,12 @@ class Server(ModelServer):  # type: ignore[misc]
             self.register_model(model)
         # The port is never bound: what is wanted of it are KServe's routes and error handlers on its application.
         RESTServer("", self.dataplane, self.model_repository_extension, 0).create_application()
-        if sys.platform == "win32":
-            raise BackendError("the model server needs a Unix system")
-        import uvloop
-
-        runner = uvloop.new_event_loop()
-        asyncio.set_event_loop(runner)
+        loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(loop)
         try:
-            runner.run_until_complete(self._serve_one(models[0]))
+            loop.run_until_complete(self._serve_one(models[0]))
         finally:
-            runner.close()
+            loop.close()
         if self.cut_off:
             raise BackendError(f"{self.cut_off} connections were cut off at the time limit of the stop")
 
@@ -88,7 +84,6 @@ class Server(ModelServer):  # type: ignore[misc]
         await stop.wait()
         taking.cancel()
         app.draining = True
-        model.ready = False
         await connections.stop_listening()
         log.info("stopping; finishing %d connections", len(connections.state.connections))
         self.cut_off = await connections.drain(idle_seconds=settings.drain_idle_seconds, seconds=settings.drain_seconds)

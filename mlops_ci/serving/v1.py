@@ -59,6 +59,7 @@ def _records(records: list[Any], signature: Signature, refuse_null: bool) -> Col
         names = list(records[0])
         return {name: guessed([record.get(name) for record in records]) for name in names}
     known = signature.inputs
+    # The first name twice, because for one name alone an itemgetter gives no tuple.
     try:
         table: Sequence[Sequence[Any]] = list(map(itemgetter(*(field.name for field in known), known[0].name), records))
         given: dict[str, Sequence[Any]] = dict(zip((f.name for f in known), zip(*table, strict=True), strict=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model of each kind."""
     home = tmp_path_factory.mktemp("zoo")
     script = Path(__file__).with_name("zoo.py")
-    subprocess.run([sys.executable, "-W", "ignore", script, home], check=True, capture_output=True)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "-W", "ignore", script, home], check=True, capture_output=True, env=environ)
     return home
 
 

@@ -114,8 +114,12 @@ def command(home: Path, model: Path, name: str, options: Sequence[str] = (), dig
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The server's own files on PYTHONPATH, as in an environment where nothing of ours is installed."""
-    return {**os.environ, "PYTHONPATH": str(copy_into(home / "code")), "PYTHONWARNINGS": "ignore"}
+    """The server's own files on PYTHONPATH, as in an environment where nothing of ours is installed.
+
+    Bytecode is kept, as on anybody's machine: without it each start compiles MLflow anew.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, "PYTHONPATH": str(copy_into(home / "code")), "PYTHONWARNINGS": "ignore"}
 
 
 def launch(

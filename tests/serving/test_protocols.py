@@ -9,6 +9,8 @@ import pytest
 
 from tests.serving.servers import Running
 
+pytestmark = pytest.mark.slow
+
 ROWS = [{"age": 30.5, "visits": 8, "country": "de"}, {"age": 60, "visits": 0, "country": "fr", "more": [1]}]
 LISTS = [[30.5, 8, "de"], [60, 0, "fr"]]
 TENSORS = [
