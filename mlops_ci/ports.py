@@ -95,10 +95,13 @@ class Interpreter:
 class Environments(Protocol):
     """Builds the user's Python environments (uv) and keeps them by content hash."""
 
-    def prepare(self, directory: Path, files: Sequence[str], spec: str, *, say: Say) -> Interpreter:
+    def prepare(
+        self, directory: Path, files: Sequence[str], spec: str, *, say: Say, extra: Sequence[str] = ()
+    ) -> Interpreter:
         """The environment that `files` (below `directory`; see digests/environment.py) describe, or, where there
-        are none, the Python that `spec` names. Two processes at once build it once. Raises ConfigError without
-        either, BackendError where it can't be built."""
+        are none, the Python that `spec` names. `extra` requirements come beside, and change nothing that is pinned.
+        Two processes at once build it once. Raises ConfigError without either, and where that Python lacks an extra;
+        BackendError where it can't be built."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +275,8 @@ class Holdouts(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class DeployJob:
-    """One release to be served in `environment`, whose keys of the config are `options`.
+    """One release to be served in `environment`, whose keys of the config are `options`. `sequence` grows with the
+    commits of the default branch: what a later commit brought is not replaced by what an earlier one did.
 
     `bring` puts `model/`, the server's `code/`, and `smoke.json` where there is one, into a folder and returns the
     Python that serves it; it is called only where the target does not hold the release already. `smoke` is called
@@ -282,6 +286,7 @@ class DeployJob:
     release: Release
     environment: str
     options: Mapping[str, Any]
+    sequence: int
     bring: Callable[[Path], Path]
     smoke: Callable[[str, Path], None]
 
@@ -299,7 +304,8 @@ class Deployer(Protocol):
         """Serve the release: (what is served, was anything changed). Deploying what serves already changes nothing.
 
         The new server starts beside the old one, is smoked, and takes over without losing a request. A failed smoke
-        raises GateFailed and leaves what served before; so does a kill at any moment.
+        raises GateFailed and leaves what served before; so does a kill at any moment. StaleError where a later commit's
+        release serves.
         """
 
     def delete(self, model: str, environment: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from mlops_ci.backends.keeper_client import KeeperClient, Starting, read
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.digests.directory import digest_directory
-from mlops_ci.errors import BackendError, GateFailed, MlopsError
+from mlops_ci.errors import BackendError, GateFailed, MlopsError, StaleError
 from mlops_ci.io import clock, files
 from mlops_ci.ports import DeployJob, Say
 from mlops_ci.records.codec import CodecError, decode, encode
@@ -77,15 +77,17 @@ class LocalTarget:
         folder.mkdir(parents=True, exist_ok=True)
         with files.lock(folder / "deploy.lock", busy="", wait=True):
             now = self.serving(model, environment)
+            _refuse_late(job, read(folder / "serving.json"))
             kept = self._keep(job, folder, say)
             spec = self._spec(job, kept)
             if now is not None and now.answering and now.release == job.release and self._active(folder) == spec["id"]:
+                self._note(folder, job, kept, since=now.since)
                 return now, False
             keeper = KeeperClient(folder=folder)
             keeper.up(host=HOST, port=self._port(job, folder))
             if self._active(folder) != spec["id"] or now is None or not now.answering:
                 self._follow(keeper, spec, job, kept, say)
-            self._note(folder, job.release, kept, keeper)
+            self._note(folder, job, kept, since=clock.timestamp())
         self._prune(folder, job.release)
         serving = self.serving(model, environment)
         assert serving is not None
@@ -182,18 +184,27 @@ class LocalTarget:
         except MlopsError as error:
             raise GateFailed(f"the smoke got no answer: {error.message}", hint="\n".join(_tail(log, begun))) from error
 
-    def _note(self, folder: Path, release: Release, kept: Path, keeper: KeeperClient) -> None:
-        now = clock.timestamp()
-        noted = {**read(kept / "release.json"), "release": encode(release), "served": clock.now().isoformat()}
+    def _note(self, folder: Path, job: DeployJob, kept: Path, *, since: str) -> None:
+        release = encode(job.release)
+        noted = {**read(kept / "release.json"), "release": release, "served": clock.now().isoformat()}
         files.write_json(kept / "release.json", noted)
-        port = keeper.known().get("port", 0)
-        files.write_json(folder / "serving.json", {"release": encode(release), "since": now, "port": port})
+        port = KeeperClient(folder=folder).known().get("port", 0)
+        serving = {"release": release, "since": since, "port": port, "sequence": job.sequence}
+        files.write_json(folder / "serving.json", serving)
 
     def _prune(self, folder: Path, release: Release) -> None:
         """Keep the latest releases, and always the one that serves."""
         for old in self.recorded(release.model, folder.name)[KEPT:]:
             if old.model_digest != release.model_digest:
                 shutil.rmtree(folder / "kept" / old.model_digest[:32], ignore_errors=True)
+
+
+def _refuse_late(job: DeployJob, noted: Mapping[str, Any]) -> None:
+    if job.sequence < int(noted.get("sequence", 0)):
+        raise StaleError(
+            f"a later commit's release serves in {job.environment} already",
+            hint="nothing was changed; 'mlops-ci status' shows what serves",
+        )
 
 
 def _release(document: Any) -> Release | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from mlops_ci.io import process
 from mlops_ci.ports import Interpreter, Say
 
 MARKER = ".complete"
+NAME = re.compile(r"[=<>!~\[; ]")  # what ends a package's name in a requirement
 BUILD_TIMEOUT = 3600.0
 VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 
@@ -28,24 +30,39 @@ class UvEnvironments:
     cache: Path
     environ: Mapping[str, str]
 
-    def prepare(self, directory: Path, files: Sequence[str], spec: str, *, say: Say) -> Interpreter:
+    def prepare(
+        self, directory: Path, files: Sequence[str], spec: str, *, say: Say, extra: Sequence[str] = ()
+    ) -> Interpreter:
         """Find or build. What is half built was killed, and is built again."""
         if files:
-            return self._built(directory, files, say)
+            return self._built(directory, files, tuple(extra), say)
         if spec:
-            return self._existing(directory, spec)
+            return self._existing(directory, spec, extra)
         raise ConfigError(
             "nothing describes the Python environment that trains the model",
             hint="add a requirements.txt beside mlops.yaml, or name a file or a Python's path in train.environment",
             docs="configuration.md#train",
         )
 
-    def _existing(self, directory: Path, spec: str) -> Interpreter:
+    def _existing(self, directory: Path, spec: str, extra: Sequence[str]) -> Interpreter:
         path = shutil.which(str(directory / spec)) or shutil.which(spec, path=self.environ.get("PATH"))
         if path is None:
             raise ConfigError(f"train.environment names no Python: '{spec}'", docs="configuration.md#train")
         version = self._version(Path(path))
+        for requirement in extra:
+            self._require(Path(path), requirement)
         return Interpreter(path=Path(path), digest=f"python-{version}", version=version, description=spec)
+
+    def _require(self, python: Path, requirement: str) -> None:
+        """An interpreter of the user's is used as it is: nothing is installed into it."""
+        name = NAME.split(requirement, maxsplit=1)[0]
+        look = f"import importlib.metadata as m; m.version({name!r})"
+        if process.run([python, "-c", look], cwd=Path("/"), timeout=60).code != 0:
+            raise ConfigError(
+                f"{python} lacks {name}, which serves the model",
+                hint=f"{python} -m pip install '{requirement}', or describe the environment in a requirements file",
+                docs="serving.md",
+            )
 
     def _version(self, python: Path) -> str:
         done = process.run([python, "-I", "-S", "-c", VERSION], cwd=Path("/"), timeout=60)
@@ -53,16 +70,16 @@ class UvEnvironments:
             raise ConfigError(f"{python} is not a Python that runs", docs="configuration.md#train")
         return done.stdout.strip()
 
-    def _built(self, directory: Path, names: Sequence[str], say: Say) -> Interpreter:
+    def _built(self, directory: Path, names: Sequence[str], extra: tuple[str, ...], say: Say) -> Interpreter:
         _require_lock(names)
         wanted = self._wanted_python(directory)
         contents = sorted((name, (directory / name).read_bytes().hex()) for name in names)
-        described = [wanted, platform.system(), platform.machine(), contents]
+        described = [wanted, platform.system(), platform.machine(), contents, *extra]
         key = hashlib.sha256(json.dumps(described).encode()).hexdigest()
         home = self.cache / key[:32]
         with whole.lock(self.cache / f"{key[:32]}.lock", busy="", wait=True):
             if not (home / MARKER).exists():
-                self._build(directory, names, home, wanted, say)
+                self._build(directory, names, home, wanted, extra, say)
         python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
         return Interpreter(
             path=python, digest=key, version=(home / MARKER).read_text("utf-8"), description=Path(names[0]).name
@@ -75,8 +92,11 @@ class UvEnvironments:
             return pinned.read_text("utf-8").strip()
         return ".".join(map(str, sys.version_info[:2]))
 
-    def _build(self, directory: Path, names: Sequence[str], home: Path, wanted: str, say: Say) -> None:
-        say(f"building the Python environment of {names[0]} (kept for next time)")
+    def _build(
+        self, directory: Path, names: Sequence[str], home: Path, wanted: str, extra: tuple[str, ...], say: Say
+    ) -> None:
+        beside = f" with {', '.join(extra)}" if extra else ""
+        say(f"building the Python environment of {names[0]}{beside} (kept for next time)")
         shutil.rmtree(home, ignore_errors=True)
         running = ".".join(map(str, sys.version_info[:2]))
         python = getattr(sys, "_base_executable", sys.executable) if wanted == running else wanted
@@ -85,9 +105,17 @@ class UvEnvironments:
         if any(Path(name).name == "uv.lock" for name in names):
             project = (directory / names[0]).parent
             self._uv(["sync", "--frozen", "--no-install-project", "--project", project], directory, say, home)
+            if extra:
+                self._add(target, extra, home, directory, say)
         else:
-            self._uv(["pip", "install", "--python", target, "-r", directory / names[0]], directory, say)
+            self._uv(["pip", "install", "--python", target, "-r", directory / names[0], *extra], directory, say)
         whole.write_text(home / MARKER, self._version(target))
+
+    def _add(self, python: Path, extra: Sequence[str], home: Path, directory: Path, say: Say) -> None:
+        """Beside what the lock gave, none of which may change."""
+        done = process.run([_uv_binary(), "pip", "freeze", "--python", python], cwd=directory, timeout=60)
+        whole.write_text(home / "locked.txt", done.stdout)
+        self._uv(["pip", "install", "--python", python, "-c", home / "locked.txt", *extra], directory, say)
 
     def _uv(self, words: Sequence[str | Path], directory: Path, say: Say, home: Path | None = None) -> None:
         env = {key: value for key, value in self.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}

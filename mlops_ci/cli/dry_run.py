@@ -21,9 +21,10 @@ def dry_run_option(function: Function) -> Function:
     return click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")(function)
 
 
-def show_plan(session: Session, plan: Callable[[Model, Affected], Iterable[Step]]) -> int:
+def show_plan(session: Session, plan: Callable[[Model, Affected], Iterable[Step]], *, everything: bool = False) -> int:
     """Print every selected model's steps; the exit code is that of the first step that is blocked."""
-    steps = [step for item in session.selected for step in plan(session.model(item.model), item)]
+    chosen = session.chosen if everything else session.selected
+    steps = [step for item in chosen for step in plan(session.model(item.model), item)]
     if session.console.json:
         session.console.document([encode(step) for step in steps])
     if not steps:

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train", "Train the model, or prove that it was trained before."),
     "evaluate": ("evaluate", "Compare the candidate with the champion and apply the gates."),
     "register": ("register", "Give a judged candidate its registry version."),
+    "merge": ("merge", "Ship what was reviewed: register, serve, promote."),
+    "serve": ("serve", "Look after what is served on this machine (environments with `target: local`)."),
     "report": ("report", "Render reports from stored results."),
     "forge": ("forge", "Work with the pull requests kept in this repository."),
     "suggest-suite": ("suggest_suite", "Write a first expectation suite from data."),

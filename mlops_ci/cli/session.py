@@ -107,6 +107,16 @@ class Session:
         )
 
     @property
+    def default_branch(self) -> str:
+        """The branch that pull requests go to."""
+        return self.git.default_branch(self.config.default_branch)
+
+    @property
+    def chosen(self) -> tuple[Affected, ...]:
+        """--model as named, otherwise every one: what a merge left undone is made up for by the next."""
+        return self.affected
+
+    @property
     def selected(self) -> tuple[Affected, ...]:
         """--model as named, --all as configured, otherwise the affected ones."""
         everything = bool(self.options.models) or self.options.all_models

@@ -6,12 +6,24 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_ci.config.types import Config, Dataset, Model
+from mlops_ci.config.types import Config, Dataset, Environment, Model
+from mlops_ci.errors import UsageError
 
 if TYPE_CHECKING:
     from mlops_ci.backends.local_forge import LocalForge
     from mlops_ci.io.git import Git
-    from mlops_ci.ports import DataSource, Environments, Holdouts, Pipeline, Registry, Scorer, Tracker, Validator
+    from mlops_ci.ports import (
+        DataSource,
+        Deployer,
+        Environments,
+        Holdouts,
+        Pipeline,
+        Registry,
+        Scorer,
+        Tracker,
+        Validator,
+    )
+    from mlops_ci.stages.deploy import Dock
 
 
 def git(config: Config) -> Git:
@@ -92,6 +104,36 @@ def source(model: Model, dataset: Dataset) -> DataSource:
     from mlops_ci.backends.sources import open_source
 
     return open_source(dataset.data, directory=model.directory, table=dataset.table, query=dataset.query)
+
+
+def deployer(config: Config, environment: Environment) -> Deployer:
+    """What serves an environment. Raises UsageError for a target that has no adapter yet."""
+    from mlops_ci.backends.local_target import LocalTarget
+    from mlops_ci.io.workspace import Workspace
+
+    if environment.target != "local":
+        raise UsageError(
+            f"environment '{environment.name}': nothing deploys to '{environment.target}' yet",
+            hint="target: local serves on this machine",
+            docs="deploy.md",
+        )
+    return LocalTarget(home=Workspace(config.root).home / "serving", environ=os.environ)
+
+
+def dock(config: Config, environment: Environment, *, sequence: int) -> Dock:
+    """All that deploying to an environment needs."""
+    from mlops_ci.serving import code
+    from mlops_ci.stages.deploy import Dock
+    from mlops_ci.stages.scoring import Home
+
+    return Dock(
+        home=Home(root=git(config).root, tracker=tracker(config), environments=environments()),
+        registry=registry(config),
+        deployer=deployer(config, environment),
+        sequence=sequence,
+        requirements=code.REQUIREMENTS,
+        server_code=code.copy_into,
+    )
 
 
 def user_cache() -> Path:

@@ -66,6 +66,17 @@ class Git:
         done = git_command.run(self.root, "symbolic-ref", "--quiet", "--short", "HEAD")
         return done.stdout.strip() if done.code == 0 else ""
 
+    def count(self) -> int:
+        """How many commits HEAD has behind it, itself among them: of two states of a branch the later has more."""
+        done = git_command.run(self.root, "rev-list", "--count", "HEAD")
+        return int(done.stdout) if done.code == 0 else 0
+
+    def versions(self, path: str) -> tuple[bytes, ...]:
+        """What a file held in HEAD's history, the newest first, each time it changed; a deleted one holds nothing."""
+        done = git_command.run(self.root, "log", "--format=%H", "--", path)
+        found = (self.tree(commit) for commit in done.stdout.split())
+        return tuple(tree.read(path) if tree.exists(path) else b"" for tree in found)
+
     def dirty(self) -> tuple[str, ...]:
         """Paths that differ from HEAD or are untracked (ignored ones and our own left out), sorted."""
         return tuple(sorted(self._changed))
@@ -113,6 +124,10 @@ class Git:
         if base != head or self.branch() not in ("", name) or (self._changed and (edited is None or edited())):
             return base
         return self._first_parent(head)
+
+    def default_branch(self, name: str = "") -> str:
+        """The default branch's name; '' looks for it. Raises RepositoryError where there is none."""
+        return self._default_tip(name)[0]
 
     def _first_parent(self, commit: str) -> str:
         if (parent := self._commit(f"{commit}^1")) is not None:

@@ -15,14 +15,21 @@ ORDER = ("affected", "validate", "train", "evaluate", "register")
 def headline(results: Sequence[StageResult]) -> str:
     """What a reviewer reads first; red states come before any good news."""
     latest = {result.stage: result for result in results}
-    for stage in ORDER:
+    order = (*ORDER, *(stage for stage in latest if stage not in ORDER))
+    for stage in order:
         result = latest.get(stage)
-        if result is not None and result.status is not Status.PASSED:
+        if result is not None and result.status not in (Status.PASSED, Status.SKIPPED):
             return _stopped(result)
     if (evaluated := latest.get("evaluate")) is not None and evaluated.details:
         return judged(decode(EvaluationDetails, evaluated.details))
-    last = next((latest[stage] for stage in reversed(ORDER) if stage in latest), None)
-    return "no result" if last is None else f"{last.stage} passed" + (f": {last.reason}" if last.reason else "")
+    last = next((latest[stage] for stage in reversed(order) if stage in latest), None)
+    return "no result" if last is None else _ended(last)
+
+
+def _ended(result: StageResult) -> str:
+    """The last stage of a run in which nothing is red."""
+    words = "skipped" if result.status is Status.SKIPPED else f"{result.stage} passed"
+    return f"{words}: {result.reason}" if result.reason else words
 
 
 def _stopped(result: StageResult) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+REQUIREMENTS = ("kserve==0.21.*",)  # what serves, beside what the user's model needs
 PACKAGE = Path(__file__).parents[1]
 SHARED = ("__init__.py", "errors.py", "digests/__init__.py", "digests/directory.py")
 

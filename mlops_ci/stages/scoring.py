@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +30,18 @@ SMOKE = "smoke.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
-    """What scoring needs from outside. `root` is the repository's work tree."""
+class Home:
+    """Where runs and their environments come from. `root` is the repository's work tree."""
 
     root: Path
     tracker: Tracker
     environments: Environments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench(Home):
+    """What scoring needs from outside."""
+
     scorer: Scorer
     holdouts: Holdouts
     workspace: Workspace
@@ -167,18 +173,21 @@ def _is(directory: Path, digest: str) -> bool:
         return False
 
 
-def environment_of(run_id: str, bench: Bench, scratch: Path, say: Say) -> Interpreter:
-    """The Python environment a run was trained in, rebuilt from what the run kept. Raises BackendError."""
+def environment_of(run_id: str, bench: Home, scratch: Path, say: Say, *, extra: Sequence[str] = ()) -> Interpreter:
+    """The Python environment a run was trained in, with `extra` beside, rebuilt from what the run kept.
+
+    Raises BackendError.
+    """
     shutil.rmtree(scratch / "environment", ignore_errors=True)
     folder = bench.tracker.fetch(run_id, "environment", scratch)
     if folder is None:
-        raise BackendError(f"run {run_id} kept no environment, so its model can't be scored again")
+        raise BackendError(f"run {run_id} kept no environment, so it can't be rebuilt")
     try:
         kept = json.loads((folder / "environment.json").read_text("utf-8"))
         names, spec, version = tuple(map(str, kept["files"])), str(kept["spec"]), str(kept["python"])
     except (OSError, ValueError, KeyError, TypeError):
         raise BackendError(f"run {run_id} kept an environment that is not readable") from None
     if not names:
-        return bench.environments.prepare(bench.root, (), spec, say=say)
+        return bench.environments.prepare(bench.root, (), spec, say=say, extra=extra)
     files.write_text(folder / ".python-version", ".".join(version.split(".")[:2]))
-    return bench.environments.prepare(folder, names, spec, say=say)
+    return bench.environments.prepare(folder, names, spec, say=say, extra=extra)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.errors import BackendError, GateFailed
+from mlops_ci.errors import BackendError, GateFailed, StaleError
 from mlops_ci.io import http
 from mlops_ci.ports import Deployer
 from mlops_ci.records.models import Release
@@ -34,7 +34,9 @@ class Stage:
     python: Path
     brought: list[str] = field(default_factory=list)
 
-    def deploy(self, index: int, *, wanted: str = "", options: dict[str, object] | None = None) -> tuple[Serving, bool]:
+    def deploy(
+        self, index: int, *, wanted: str = "", options: dict[str, object] | None = None, sequence: int = 1
+    ) -> tuple[Serving, bool]:
         """Deploy a release, smoked as the model with the digest `wanted`, its own by default."""
         from mlops_ci.ports import DeployJob
 
@@ -55,7 +57,14 @@ class Stage:
             rows = smoke(url, name=release.model, digest=wanted or release.model_digest, rows=kept / "smoke.json")
             assert rows == 2
 
-        job = DeployJob(release=release, environment=ENVIRONMENT, options=options or {}, bring=bring, smoke=check)
+        job = DeployJob(
+            release=release,
+            environment=ENVIRONMENT,
+            options=options or {},
+            sequence=sequence,
+            bring=bring,
+            smoke=check,
+        )
         return self.deployer.deploy(job, say=nothing)
 
     def serving(self) -> Serving | None:
@@ -96,6 +105,12 @@ class DeployerContract:
         assert changed
         assert stage.answer(back.url) == 1.0
         assert stage.brought == [release.model_digest for release in stage.releases], "a roll back brings nothing"
+
+    def test_an_earlier_commit_does_not_replace_what_a_later_one_brought(self, stage: Stage) -> None:
+        served, _ = stage.deploy(1, sequence=7)
+        with pytest.raises(StaleError, match="later commit"):
+            stage.deploy(0, sequence=6)
+        assert stage.answer(served.url) == 2.0
 
     def test_a_failed_smoke_leaves_what_served_before(self, stage: Stage) -> None:
         served, _ = stage.deploy(0)

@@ -1,0 +1,111 @@
+"""`mlops-ci serve`: what is served on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from mlops_ci.cli import wiring
+from mlops_ci.cli.options import common, config_options
+from mlops_ci.cli.session import Session, open_session
+from mlops_ci.config.types import Environment, Model
+from mlops_ci.errors import UsageError, did_you_mean
+from mlops_ci.ports import Deployer
+from mlops_ci.records.codec import encode
+from mlops_ci.records.serving import Serving
+
+Place = tuple[Model, Environment, Deployer]
+model_argument = click.argument("model", required=False, default="")
+environment_argument = click.argument("environment", required=False, default="")
+
+
+@click.group("serve")
+def command() -> None:
+    """Look after what is served on this machine (environments with `target: local`)."""
+
+
+@command.command("ps")
+@config_options
+def ps(**options: Any) -> int:
+    """List what is served, where, and since when."""
+    session = open_session(common(options))
+    found = [
+        (environment, deployer.serving(model.name, environment.name))
+        for model, environment, deployer in places(session)
+    ]
+    serving = [(environment, item) for environment, item in found if item is not None]
+    if session.console.json:
+        session.console.document([{"environment": place.name, **encode(item)} for place, item in serving])
+    for place, item in serving:
+        session.console.show(line(place, item))
+    if not serving:
+        session.console.show("nothing is served on this machine")
+    return 0
+
+
+@command.command("logs")
+@model_argument
+@environment_argument
+@click.option("--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many of the last.")
+@config_options
+def logs(model: str, environment: str, lines: int, **options: Any) -> int:
+    """Show the last lines that a server wrote."""
+    session = open_session(common(options))
+    chosen, place, deployer = one(session, model, environment)
+    serving = deployer.serving(chosen.name, place.name)
+    if serving is None:
+        raise UsageError(f"nothing is served in {place.name} for {chosen.name}", hint="mlops-ci serve ps")
+    with open(serving.log, encoding="utf-8", errors="replace") as file:
+        for text in file.readlines()[-lines:]:
+            session.console.show(text.rstrip("\n"))
+    return 0
+
+
+@command.command("stop")
+@model_argument
+@environment_argument
+@click.option("--all", "everything", is_flag=True, help="Stop every server of this repository.")
+@config_options
+def stop(model: str, environment: str, everything: bool, **options: Any) -> int:
+    """Stop a server: it finishes what it has begun. `mlops-ci merge` serves it again."""
+    session = open_session(common(options))
+    chosen = list(places(session)) if everything else [one(session, model, environment)]
+    for item, place, deployer in chosen:
+        deployer.delete(item.name, place.name)
+        session.console.say(f"{item.name} is not served in {place.name}")
+    return 0
+
+
+def places(session: Session) -> Iterator[Place]:
+    """Every environment of every model that this machine serves."""
+    for model in session.config.models.values():
+        for environment in model.environments:
+            if environment.target == "local":
+                yield model, environment, wiring.deployer(session.config, environment)
+
+
+def one(session: Session, model: str, environment: str) -> Place:
+    """The place that the words name; the only one, where there is only one. Raises UsageError."""
+    known = [place for place in places(session) if model in ("", place[0].name) and environment in ("", place[1].name)]
+    if len(known) == 1:
+        return known[0]
+    names = [f"{item.name} {place.name}" for item, place, _ in places(session)]
+    wanted = f"{model} {environment}".strip()
+    if not known:
+        raise UsageError(
+            f"this machine serves no '{wanted}'", hint=did_you_mean(wanted, names, f"there are: {', '.join(names)}")
+        )
+    raise UsageError("name a model and an environment", hint=f"there are: {', '.join(names)}")
+
+
+def line(environment: Environment, serving: Serving) -> str:
+    """One served release in one line."""
+    state = "serves" if serving.answering else "does not answer"
+    again = f", restarted {serving.restarts} times" if serving.restarts else ""
+    release = serving.release
+    return (
+        f"{release.model} {environment.name}: version {release.version} (model {release.model_digest[:12]}) {state} "
+        f"at {serving.url} since {serving.since}{again}"
+    )

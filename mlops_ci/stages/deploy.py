@@ -1,0 +1,179 @@
+"""Serve a release in an environment: bring it, smoke it, let it take over, and then move the registry's alias."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_ci.config.types import Environment
+from mlops_ci.digests.directory import digest_directory
+from mlops_ci.errors import BackendError, MlopsError, StaleError
+from mlops_ci.io import files
+from mlops_ci.ports import Deployer, DeployJob, Registry, Say
+from mlops_ci.records.codec import encode
+from mlops_ci.records.models import Release, Version
+from mlops_ci.records.plans import Action, Step
+from mlops_ci.records.results import Check, Severity, StageResult, Status, status_of
+from mlops_ci.records.serving import DeploymentDetails, Serving
+from mlops_ci.stages.scoring import SMOKE, Home, environment_of
+from mlops_ci.stages.smoke import smoke
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dock:
+    """What deploying needs from outside. `requirements` and `server_code` are the model server's."""
+
+    home: Home
+    registry: Registry
+    deployer: Deployer
+    sequence: int
+    requirements: Sequence[str]
+    server_code: Callable[[Path], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What `apply` will do. `serving` is what serves now; `rollback` says that the release has served here before."""
+
+    release: Release
+    environment: Environment
+    serving: Serving | None
+    rollback: bool = False
+
+    @property
+    def name(self) -> str:
+        """The stage's name in results."""
+        return f"deploy-{self.environment.name}"
+
+    @property
+    def step(self) -> Step:
+        """The plan in words."""
+        digest = self.release.model_digest[:12]
+        what = f"version {self.release.version} (model {digest}) in {self.environment.name} ({self.environment.target})"
+        now = self.serving
+        if now is not None and now.release == self.release and now.answering:
+            return self._step(Action.DONE, f"{what} serves at {now.url}")
+        instead = f", instead of version {now.release.version}" if now is not None else ""
+        how = "serve again" if self.rollback else "serve"
+        return self._step(Action.DO, f"{how} {what}{instead}")
+
+    def _step(self, action: Action, what: str) -> Step:
+        return Step(model=self.release.model, stage=self.name, action=action, what=what)
+
+
+def release_of(version: Version) -> Release:
+    """A registered version as a release."""
+    return Release(
+        model=version.model,
+        version=version.number,
+        model_digest=version.model_digest,
+        inputs_digest=version.inputs_digest,
+        run_id=version.run_id,
+        commit=version.tags.get("commit", ""),
+        verdict=version.tags.get("verdict", ""),
+    )
+
+
+def plan(release: Release, environment: Environment, *, deployer: Deployer) -> Plan:
+    """What serving this release here would change."""
+    now = deployer.serving(release.model, environment.name)
+    before = any(
+        item.model_digest == release.model_digest for item in deployer.recorded(release.model, environment.name)
+    )
+    rollback = before and now is not None and now.release.model_digest != release.model_digest
+    return Plan(release=release, environment=environment, serving=now, rollback=rollback)
+
+
+def apply(planned: Plan, dock: Dock, *, say: Say) -> StageResult:
+    """Carry the plan out; twice is the same as once.
+
+    Raises GateFailed where the smoke failed, and what served before serves on; StaleError where the stored model is
+    not the one that was registered; BackendError where a back end fails.
+    """
+    release, environment = planned.release, planned.environment
+    smoked: list[int] = []
+
+    def check(url: str, folder: Path) -> None:
+        smoked.append(smoke(url, name=release.model, digest=release.model_digest, rows=folder / SMOKE))
+
+    job = DeployJob(
+        release=release,
+        environment=environment.name,
+        options=environment.options,
+        sequence=dock.sequence,
+        bring=lambda into: bring(release, into, dock, say=say),
+        smoke=check,
+    )
+    serving, changed = dock.deployer.deploy(job, say=say)
+    checks = (_smoked(smoked), _pointed(release, environment.name, dock.registry))
+    before = planned.serving.release.model_digest if planned.serving else ""
+    details = DeploymentDetails(
+        environment=environment.name,
+        target=environment.target,
+        release=release,
+        url=serving.url,
+        changed=changed,
+        before=before,
+        rollback=planned.rollback,
+        smoke_rows=sum(smoked),
+    )
+    how = "serves" if changed else "serves already"
+    return StageResult(
+        stage=planned.name,
+        model=release.model,
+        status=status_of(checks),
+        reason=f"version {release.version} {how} in {environment.name} at {serving.url}",
+        checks=checks,
+        outputs={"url": serving.url, "model-digest": release.model_digest, "version": release.version},
+        details=encode(details),
+    )
+
+
+def _smoked(rows: list[int]) -> Check:
+    if not rows:
+        return Check(name="smoke", status=Status.PASSED, message="this server was smoked before")
+    if rows[0] == 0:
+        text = "it is the model that was judged; no rows were recorded to compare its answers with"
+        return Check(name="smoke", status=Status.SKIPPED, severity=Severity.WARN, message=text)
+    return Check(name="smoke", status=Status.PASSED, message=f"{rows[0]} answers are those that were judged")
+
+
+def _pointed(release: Release, environment: str, registry: Registry) -> Check:
+    """Move the alias, after the smoke alone. A registry that is down delays only the alias: what serves is served."""
+    name = f"alias {environment}"
+    try:
+        version = registry.version_of(release.model, release.model_digest)
+        if version is None:
+            text = f"the registry has no version with the model {release.model_digest[:12]}"
+            return Check(name=name, status=Status.FAILED, severity=Severity.WARN, message=text)
+        registry.point(release.model, environment, version)
+    except BackendError as error:
+        text = f"not moved, run the same command again later: {error}"
+        return Check(name=name, status=Status.ERROR, severity=Severity.WARN, message=text)
+    return Check(name=name, status=Status.PASSED, message=f"version {version.number}")
+
+
+def bring(release: Release, into: Path, dock: Dock, *, say: Say) -> Path:
+    """Put the release's model, smoke rows and server code into a folder; returns the Python that serves it.
+
+    Raises StaleError where the stored bytes are not the release's.
+    """
+    stored = dock.home.tracker.fetch(release.run_id, "model", into)
+    try:
+        found = digest_directory(stored) if stored else "nothing"
+    except MlopsError as error:
+        found = str(error)
+    if found != release.model_digest:
+        raise StaleError(
+            f"the stored model is not the one that was released: {found[:12]} instead of {release.model_digest[:12]}",
+            hint="somebody changed the artifacts of its run; what serves now serves on",
+        )
+    dock.home.tracker.fetch(release.run_id, SMOKE, into)
+    dock.server_code(into / "code")
+    scratch = into / "described"
+    interpreter = environment_of(release.run_id, dock.home, scratch, say, extra=dock.requirements)
+    shutil.rmtree(scratch, ignore_errors=True)
+    files.write_text(into / "python-version", interpreter.version)
+    return interpreter.path

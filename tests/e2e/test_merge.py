@@ -1,0 +1,150 @@
+"""After the merge: what was judged is served, promoted and taken back, by real servers, and nothing is ever trained."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlops_ci.io import http
+from tests.e2e.conftest import config
+from tests.e2e.person import Person
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+TRACKING = 'tracking: {uri: "${MLFLOW_TRACKING_URI:-sqlite:///.mlops/mlflow.db}"}\n'
+DOWN = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+
+
+@pytest.fixture
+def shop(toy: Person) -> Iterator[Person]:
+    """The toy with two environments; whatever it serves is stopped at the end."""
+    text = config(sys.executable).replace("production: {target: local}", "staging: {}\n      production: {}")
+    toy.write("mlops.yaml", text.replace("version: 1\n", f"version: 1\n{TRACKING}"))
+    toy.commit("Serve in two environments")
+    yield toy
+    toy.mlops("serve", "stop", "--all")
+
+
+def judged(shop: Person, branch: str) -> None:
+    """Judge the branch at hand and merge it."""
+    shop.mlops("pull-request")
+    shop.merge(branch)
+
+
+def served(shop: Person, environment: str) -> dict[str, Any]:
+    """What `serve ps` says of an environment."""
+    child = shop.start("serve", "ps", "--json")
+    found: list[dict[str, Any]] = json.loads(child.communicate(timeout=60)[0])
+    return next(item for item in found if item["environment"] == environment)
+
+
+def ask(url: str) -> tuple[str, int]:
+    """(the model digest that answered, the status)."""
+    body = json.dumps({"dataframe_records": [{"a": 0.5, "b": -1.0}]}).encode()
+    answer = http.call("POST", f"{url}/v1/models/toy:predict", body=body)
+    return answer.headers["x-mlops-model-digest"], answer.status
+
+
+def test_from_a_merge_to_production_and_back(shop: Person) -> None:
+    judged(shop, "first")
+    planned = shop.mlops("merge", "--dry-run")
+    assert "register: do: register model" in planned
+    assert "deploy-staging: do: serve version (next)" in planned
+    assert not (shop.home / ".mlops/serving").exists(), "a plan does nothing"
+
+    shop.mlops("merge")
+    first = shop.result("toy", "register")["details"]["model_digest"]
+    staging = served(shop, "staging")
+    assert ask(staging["url"]) == (first, 200)
+    assert shop.result("toy", "deploy-staging")["details"]["smoke_rows"] == 8
+    assert "Promote toy version 1 to production" in shop.mlops("forge", "list")
+
+    again = shop.mlops("merge")
+    assert "serves already" in again
+    assert "unchanged" in again
+    assert served(shop, "staging")["since"] == staging["since"]
+
+    shop.mlops("forge", "merge", "1")
+    shop.mlops("merge")
+    production = served(shop, "production")
+    assert ask(production["url"]) == (first, 200)
+
+    shop.branch("better")
+    shop.write("params.yaml", "C: 1.0\nfeatures: [a, b]\n")
+    shop.commit("Use b as well")
+    judged(shop, "better")
+    assert shop.result("toy", "evaluate")["details"]["verdict"] == "better", "production's champion was there to beat"
+    shop.mlops("merge")
+    second = shop.result("toy", "register")["details"]["model_digest"]
+    assert second != first
+    assert ask(staging["url"]) == (second, 200), "at the same address"
+    assert ask(production["url"]) == (first, 200)
+    assert "Promote toy version 2 to production" in shop.mlops("forge", "list")
+
+    runs = len(shop.runs())
+    shop.git("revert", "--no-edit", "HEAD")
+    (shop.home / ".mlops/mlflow.db").rename(shop.home / ".mlops/gone.db")
+    down = Person(shop.home, DOWN)
+    said = down.mlops("merge")
+    (shop.home / ".mlops/gone.db").rename(shop.home / ".mlops/mlflow.db")
+    assert "serve again version 1" in said
+    assert "not moved, run the same command again later" in said
+    assert ask(staging["url"]) == (first, 200), "taken back with the tracking server down"
+    shop.mlops("merge")
+    assert len(shop.runs()) == runs, "nothing was trained"
+
+
+def test_what_nobody_judged_is_not_shipped(shop: Person) -> None:
+    shop.git("checkout", "-q", "main")
+    shop.git("merge", "-q", "first")
+    said = shop.mlops("merge", expect=11)
+    assert "nothing was trained with the inputs of this commit" in said
+    assert not (shop.home / ".mlops/serving").exists()
+
+
+def test_a_release_that_fails_its_smoke_leaves_the_old_one_serving(shop: Person) -> None:
+    judged(shop, "first")
+    shop.mlops("merge")
+    staging = served(shop, "staging")
+    first = ask(staging["url"])
+    shop.branch("next")
+    shop.write("params.yaml", "C: 1.0\nfeatures: [a, b]\n")
+    shop.commit("Use b as well")
+    judged(shop, "next")
+    (smoke,) = [path for path in (shop.home / ".mlops/artifacts").rglob("smoke.json") if _newer(path, shop)]
+    document = json.loads(smoke.read_text())
+    document["predictions"] = [1 - value for value in document["predictions"]]
+    smoke.write_text(json.dumps(document))
+    said = shop.mlops("merge", expect=10)
+    assert "is not the one that was judged" in said
+    assert "what served before serves on" in said
+    assert ask(staging["url"]) == first
+
+
+def _newer(path: Path, shop: Person) -> bool:
+    """Whether a file belongs to the last run."""
+    run: str = shop.result("toy", "evaluate")["details"]["candidate_run"]
+    return run in path.parts
+
+
+def test_a_stored_model_that_was_changed_is_not_served(shop: Person) -> None:
+    judged(shop, "first")
+    (model,) = (shop.home / ".mlops/artifacts").rglob("MLmodel")
+    (model.parent / "one more").write_text("")
+    said = shop.mlops("merge", expect=11)
+    assert "not the one that was judged" in said
+    assert not (shop.home / ".mlops/serving/toy/staging/serving.json").exists()
+
+
+def test_a_release_file_that_nobody_wrote_is_refused(shop: Person) -> None:
+    judged(shop, "first")
+    shop.mlops("merge")
+    shop.mlops("forge", "merge", "1")
+    path = "releases/toy/production.yaml"
+    shop.write(path, (shop.home / path).read_text().replace('version: "1"', 'version: "7"'))
+    shop.commit("Edit it by hand")
+    assert "names a release that nobody registered like this" in shop.mlops("merge", expect=11)
