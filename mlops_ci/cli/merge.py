@@ -30,11 +30,7 @@ def command(dry_run: bool, **options: Any) -> int:
     is ever trained. Run it again at any time: what is done stays done. Exit 11 if what is here is not what was judged.
     """
     session = open_session(common(options))
-    if session.uncommitted:
-        raise UsageError(
-            f"the working tree has uncommitted changes ({session.uncommitted[0]}); a release must name its commit",
-            hint="commit or stash them, then run again",
-        )
+    require_clean(session)
     if dry_run:
         return show_plan(session, lambda model, item: plans(session, model, item), everything=True)
     results: list[StageResult] = []
@@ -43,6 +39,15 @@ def command(dry_run: bool, **options: Any) -> int:
             results += ship(session, item)
         show(session, results)
     return exit_code(results)
+
+
+def require_clean(session: Session) -> None:
+    """Raises UsageError where the working tree is not what its commit says."""
+    if session.uncommitted:
+        raise UsageError(
+            f"the working tree has uncommitted changes ({session.uncommitted[0]}); a release must name its commit",
+            hint="commit or stash them, then run again",
+        )
 
 
 def plans(session: Session, model: Model, item: Affected) -> Iterator[Step]:

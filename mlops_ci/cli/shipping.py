@@ -177,18 +177,8 @@ def proposing(session: Session, model: Model, source: Environment, target: Envir
     """Propose for the next environment what serves in this one."""
     stage = f"promote-{target.name}"
 
-    def promotion() -> promote.Promotion | str:
-        now = wiring.deployer(session.config, source).serving(model.name, source.name)
-        if now is None or not now.answering:
-            return f"nothing serves in {source.name} yet"
-        prefix = folder(session.config, session.project.tree)
-        made = promote.Promotion(
-            model=model, release=now.release, source=source, target=target, current=named, folder=prefix
-        )
-        return withdrawn(made, session.git) or made
-
     def plan() -> Step:
-        found = promotion()
+        found = promotion(session, model, source, target, named)
         if isinstance(found, str):
             return Step(model=model.name, stage=stage, action=Action.SKIP, what=found)
         if found.release == named:
@@ -197,16 +187,41 @@ def proposing(session: Session, model: Model, source: Environment, target: Envir
         return Step(model=model.name, stage=stage, action=Action.DO, what=found.title)
 
     def run(model: Model, item: Affected, say: Say) -> StageResult:
-        found = promotion()
+        found = promotion(session, model, source, target, named)
         if isinstance(found, str):
             return StageResult(stage=stage, model=model.name, status=Status.SKIPPED, reason=found)
-        return promote.propose(
-            found,
-            forge=wiring.local_forge(session.config),
-            base=session.default_branch,
-            section=section,
-            now=clock.now(),
-            sequence=session.git.count(),
-        )
+        return propose(session, found)
 
     return Part(stage=stage, plan=plan, run=run)
+
+
+def promotion(
+    session: Session,
+    model: Model,
+    source: Environment,
+    target: Environment,
+    named: Release | None,
+    *,
+    again: bool = False,
+) -> promote.Promotion | str:
+    """What can be promoted, or why nothing can. `again` takes what was taken back, too."""
+    now = wiring.deployer(session.config, source).serving(model.name, source.name)
+    if now is None or not now.answering:
+        return f"nothing serves in {source.name}"
+    prefix = folder(session.config, session.project.tree)
+    made = promote.Promotion(
+        model=model, release=now.release, source=source, target=target, current=named, folder=prefix
+    )
+    return made if again else withdrawn(made, session.git) or made
+
+
+def propose(session: Session, found: promote.Promotion) -> StageResult:
+    """Open or update the promotion's pull request."""
+    return promote.propose(
+        found,
+        forge=wiring.local_forge(session.config),
+        base=session.default_branch,
+        section=section,
+        now=clock.now(),
+        sequence=session.git.count(),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from mlops_ci.config import release_file
@@ -64,6 +64,23 @@ def propose(
     return _result(promotion, outcome)
 
 
+def take_back(
+    promotion: Promotion, *, forge: Forge, base: str, section: Section, now: datetime, sequence: int
+) -> Outcome:
+    """Open or update the pull request that brings an earlier release back. Raises BackendError."""
+    made = _proposal(promotion, base, section, sequence)
+    release, now_there = promotion.release, promotion.current
+    instead = f" instead of version {now_there.version}" if now_there else ""
+    proposal = replace(
+        made,
+        key=f"rollback/{promotion.model.name}/{promotion.target.name}",
+        title=f"Roll {promotion.model.name} back to version {release.version} in {promotion.target.name}{instead}",
+        quiet_for=timedelta(0),
+        supersedes=(promotion.key,),
+    )
+    return living.keep(proposal, forge=forge, now=now)
+
+
 def _proposal(promotion: Promotion, base: str, section: Section, sequence: int) -> Proposal:
     release = promotion.release
     content = release_file.render(release)
@@ -93,10 +110,11 @@ def _sections(promotion: Promotion, section: Section) -> Sequence[str]:
             ("run", "run_id"),
         )
     ]
-    served = f"Version {release.version} serves in {promotion.source.name}. Merging this serves it, byte for byte the"
+    before = "served here before" if promotion.source is promotion.target else f"serves in {promotion.source.name}"
+    served = f"Version {release.version} {before}. Merging this serves it, byte for byte the"
     return [
         section(
-            f"{promotion.model.name}: version {release.version} to {promotion.target.name}",
+            f"{promotion.model.name}: version {release.version} in {promotion.target.name}",
             [f"{served} same model, in {promotion.target.name}; nothing is trained, built or judged again."],
             head=("", f"{promotion.target.name} now", "this release"),
             rows=rows,

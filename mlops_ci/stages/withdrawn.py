@@ -20,10 +20,9 @@ def withdrawn(promotion: Promotion, git: Git) -> str:
     after = seen[: seen.index(wanted)] if wanted in seen else []
     if not after or promotion.current.model_digest not in seen[seen.index(wanted) + 1 :]:
         return ""
-    return (
-        f"version {promotion.release.version} was taken back from {promotion.target.name}; "
-        f"'mlops-ci promote --release {promotion.release.version}' proposes it again"
-    )
+    version, place = promotion.release.version, promotion.target.name
+    again = f"mlops-ci promote --environment {place} --release {version}"
+    return f"version {version} was taken back from {place}; '{again}' proposes it again"
 
 
 def _release(content: bytes, path: str) -> str:

@@ -86,15 +86,34 @@ def test_from_a_merge_to_production_and_back(shop: Person) -> None:
     assert "Promote toy version 2 to production" in shop.mlops("forge", "list")
 
     runs = len(shop.runs())
-    shop.git("revert", "--no-edit", "HEAD")
+    shop.mlops("status")
+    shop.mlops("forge", "merge", "2")
+    said = shop.mlops("status", expect=10)
+    assert "version 2 should serve, and version 1 does" in said
+    assert "mend it: mlops-ci merge" in said
+    shop.mlops("merge")
+    assert ask(production["url"]) == (second, 200)
+
+    assert "#3 opened" in shop.mlops("rollback", "--environment", "production")
+    shop.mlops("forge", "merge", "3")
+    said = shop.mlops("merge")
+    assert ask(production["url"]) == (first, 200), "rolled back"
+    assert "version 2 was taken back from production" in said
+    assert shop.mlops("forge", "list").strip() == "no pull requests are open"
+    shop.mlops("promote", "--environment", "production", "--release", "2")
+    assert "Promote toy version 2 to production" in shop.mlops("forge", "list")
+    shop.mlops("status")
+
+    better = shop.git("log", "--format=%H", "--grep", "Merge better")
+    shop.git("revert", "--no-edit", better)
     (shop.home / ".mlops/mlflow.db").rename(shop.home / ".mlops/gone.db")
-    down = Person(shop.home, DOWN)
-    said = down.mlops("merge")
+    said = Person(shop.home, DOWN).mlops("merge")
     (shop.home / ".mlops/gone.db").rename(shop.home / ".mlops/mlflow.db")
     assert "serve again version 1" in said
     assert "not moved, run the same command again later" in said
     assert ask(staging["url"]) == (first, 200), "taken back with the tracking server down"
     shop.mlops("merge")
+    shop.mlops("status")
     assert len(shop.runs()) == runs, "nothing was trained"
 
 

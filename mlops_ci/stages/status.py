@@ -1,0 +1,73 @@
+"""Hold git, registry and target against each other. Git is right, then the registry, then what serves."""
+
+from __future__ import annotations
+
+from mlops_ci.errors import BackendError
+from mlops_ci.ports import Forge, Registry
+from mlops_ci.records.forge import PullState
+from mlops_ci.records.living import branch_of
+from mlops_ci.records.models import Release
+from mlops_ci.records.serving import Serving
+from mlops_ci.records.status import Standing
+
+MERGE = "mlops-ci merge"
+
+
+def stand(
+    model: str,
+    environment: str,
+    *,
+    wanted: Release | None,
+    reason: str,
+    registry: Registry,
+    serving: Serving | None,
+    approved: tuple[str, ...] = (),
+) -> Standing:
+    """One row; `reason` says why git's wish is not known, where it is not."""
+    alias = _alias(model, environment, registry)
+    problem, mend = _differences(model, wanted, reason, alias, serving)
+    return Standing(
+        model=model,
+        environment=environment,
+        wanted=wanted,
+        alias=alias,
+        serving=serving,
+        problem=problem,
+        mend=mend,
+        approved=approved,
+    )
+
+
+def _alias(model: str, environment: str, registry: Registry) -> str | None:
+    try:
+        version = registry.champion(model, environment)
+    except BackendError:
+        return None
+    return version.model_digest if version else ""
+
+
+def _differences(
+    model: str, wanted: Release | None, reason: str, alias: str | None, serving: Serving | None
+) -> tuple[str, str]:
+    """(what is wrong, the command that mends it), both '' where nothing is."""
+    if wanted is None and reason:
+        return reason, f"mlops-ci pull-request --model {model}"
+    if wanted is None:
+        return ("it serves, and git wants nothing here", MERGE) if serving is not None else ("", "")
+    if serving is None:
+        return f"version {wanted.version} should serve, and nothing does", MERGE
+    if serving.release.model_digest != wanted.model_digest:
+        return f"version {wanted.version} should serve, and version {serving.release.version} does", MERGE
+    if not serving.answering:
+        return "the server does not answer", MERGE
+    if alias is None:
+        return "the registry does not answer, so its alias is unknown", "see tracking.uri"
+    if alias != wanted.model_digest:
+        return "the registry's alias names another version", MERGE
+    return "", ""
+
+
+def approvers(model: str, environment: str, forge: Forge) -> tuple[str, ...]:
+    """Who approved the promotion that was merged last into this environment."""
+    merged = forge.pulls(branch=branch_of(f"promote/{model}/{environment}"), state=PullState.MERGED)
+    return tuple(dict.fromkeys(item.author for item in forge.approvals(merged[0].number))) if merged else ()
