@@ -1,11 +1,13 @@
-"""Five pull requests against the flight-delay example, judged for real: the body of script/demo.
+"""The loops of the flight-delay example, played for real: the body of script/demo.
 
-Everything happens in a temporary git repository that stays behind, so that its reports can be opened. Each step
-is checked: the demo fails when a pull request is not judged as announced.
+Five pull requests are judged, two of them merged, served and promoted; one release fails its smoke, one is taken back.
+Everything happens in a temporary git repository that stays behind, so that its reports can be opened. Each step is
+checked: the demo fails when something does not go as announced. What it serves is stopped at the end.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlops_ci.cli.surroundings import settle
+from mlops_ci.io import http
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "flight-delay"
 MODEL = "flight-delay"
@@ -80,6 +83,10 @@ class Demo:
             raise DemoFailed(f"pull request {number} took {seconds:.1f} s; at most {at_most:g} s were expected")
         self.keep_report(number, branch)
 
+    def kept(self, environment: str) -> list[Path]:
+        """The folders of the releases that an environment has at hand."""
+        return sorted((self.home / f".mlops/serving/{MODEL}/{environment}/kept").glob("[0-9a-f]*"))
+
     def keep_report(self, number: int, branch: str) -> None:
         """The next pull request overwrites the report; a copy stays for the reader."""
         page = self.home / ".mlops" / "reports" / f"{MODEL}.html"
@@ -87,32 +94,48 @@ class Demo:
             shutil.move(page, self.home / ".mlops" / "reports" / f"{number}-{branch}.html")
 
     def merge(self, branch: str) -> None:
-        """Merge as a squash, register what was judged, and name it production's champion.
-
-        The alias moves through the registry's own port: deploying, which moves it in earnest, comes with the
-        merge loop.
-        """
+        """Merge as a squash, and ship: register, serve in staging, propose for production."""
         print(f"{DIM}$ git merge --squash {branch}{PLAIN}", flush=True)
         self.git("checkout", "-q", "main")
         self.git("merge", "-q", "--squash", branch)
         self.git("commit", "-qm", f"Merge {branch}")
-        code, _ = self.mlops("register", "--model", MODEL)
+        self.ship()
+
+    def ship(self, *, expect: int = 0) -> None:
+        """Make true what main says."""
+        code, seconds = self.mlops("merge")
+        color = GOOD if code == 0 else BAD
+        print(f"{color}exit {code}{PLAIN} after {seconds:.1f} s", flush=True)
+        if code != expect:
+            raise DemoFailed(f"merge ended with exit {code}; {expect} was expected")
+
+    def promote(self, number: int) -> None:
+        """Merge a promotion, and ship."""
+        code, _ = self.mlops("forge", "merge", str(number))
         if code:
-            raise DemoFailed(f"register ended with exit {code}")
-        self.crown()
+            raise DemoFailed(f"forge merge ended with exit {code}")
+        self.ship()
 
-    def crown(self) -> None:
-        from mlops_ci.cli import wiring
-        from mlops_ci.config.load import load
-        from mlops_ci.io.workspace import Workspace
+    def ask(self, environment: str, *, expect: str) -> str:
+        """Send one flight to an environment; the model that answered is returned by its digest, and must be `expect`."""
+        port = json.loads((self.home / f".mlops/serving/{MODEL}/{environment}/serving.json").read_text("utf-8"))["port"]
+        request = (self.home / ".mlops/scratch" / MODEL / "candidate/smoke.json").read_text("utf-8")
+        flight = json.loads(request)["request"]
+        flight["dataframe_split"]["data"] = flight["dataframe_split"]["data"][:1]
+        answer = http.call(
+            "POST", f"http://127.0.0.1:{port}/v1/models/{MODEL}:predict", body=json.dumps(flight).encode()
+        )
+        digest = answer.headers["x-mlops-model-digest"]
+        said = json.loads(answer.body)["predictions"][0]
+        print(f"{environment} answers {said} for one flight; it is model {digest[:12]}", flush=True)
+        if answer.status != 200 or expect not in ("", digest):
+            raise DemoFailed(f"{environment} was answered by {digest[:12]}; {expect[:12]} was expected")
+        return digest
 
-        result = Workspace(self.home).read_result(MODEL, "register")
-        registry = wiring.registry(load(self.home / "mlops.yaml", os.environ))
-        version = registry.version_of(MODEL, str(result.details["model_digest"])) if result else None
-        if version is None:
-            raise DemoFailed("the registered version was not found")
-        registry.point(MODEL, "production", version)
-        print(f"production's champion is now {MODEL} version {version.number}", flush=True)
+    def stop(self) -> None:
+        """Stop what is served."""
+        if (self.home / "mlops.yaml").exists():
+            self.mlops("serve", "stop", "--all")
 
 
 def bring_the_example(home: Path) -> None:
@@ -157,21 +180,58 @@ def append(path: str, text: str) -> Callable[[Path], None]:
 
 
 def play(demo: Demo) -> None:
-    """The five pull requests of the story."""
+    """The story."""
     demo.git("init", "-q", "-b", "main")
     (demo.home / "README.md").write_text("# Flight delays\n", encoding="utf-8")
     demo.git("add", "-A")
     demo.git("commit", "-qm", "Start the repository")
     demo.pull_request(1, "Bring the first model", "first-model", bring_the_example, expect=0)
     demo.merge("first-model")
+    first = demo.ask("staging", expect="")
+    title("Promote it to production")
+    demo.promote(1)
+    demo.ask("production", expect=first)
     demo.pull_request(2, "Let the trees grow", "grow", params(iterations=40, leaves=15), expect=0)
     demo.merge("grow")
+    second = demo.ask("staging", expect="")
+    demo.ask("production", expect=first)
     haste = params(features="[schedule, weather]", learning_rate=1.5)
     demo.pull_request(3, "Learn fifteen times faster, from the weather too", "haste", haste, expect=10)
     demo.pull_request(4, "Add next year's holidays", "holidays", append("data/holidays.csv", HOLIDAYS), expect=10)
     demo.pull_request(
         5, "Explain the data", "readme", append("README.md", "\nQuestions? Ask us.\n"), expect=0, at_most=1
     )
+    demo.git("checkout", "-q", "main")
+    fail_a_smoke(demo, second)
+    title("Promote the second model, then take it back")
+    demo.promote(2)
+    demo.ask("production", expect=second)
+    print(f"{DIM}$ git revert HEAD{PLAIN}", flush=True)
+    demo.git("revert", "--no-edit", "HEAD")
+    demo.ship()
+    demo.ask("production", expect=first)
+    demo.mlops("status")
+
+
+def fail_a_smoke(demo: Demo, serving: str) -> None:
+    """Serve the first model again, but as it would be if it answered differently here than where it was judged."""
+    title("A server that answers differently than the model did when it was judged")
+    (kept,) = (path for path in demo.kept("staging") if not path.name.startswith(serving[:32]))
+    smoke = kept / "smoke.json"
+    honest = smoke.read_text("utf-8")
+    document = json.loads(honest)
+    document["predictions"].reverse()
+    smoke.write_text(json.dumps(document), "utf-8")
+    code, _ = demo.mlops("rollback", "--environment", "staging", "--now")
+    smoke.write_text(honest, "utf-8")
+    print(f"{BAD}exit {code}{PLAIN}", flush=True)
+    if code != 10:
+        raise DemoFailed(f"the smoke ended with exit {code}; 10 was expected")
+    demo.ask("staging", expect=serving)
+
+
+def title(text: str) -> None:
+    print(f"\n{TITLE}{text}{PLAIN}", flush=True)
 
 
 def summary(demo: Demo) -> None:
@@ -199,6 +259,8 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    finally:
+        demo.stop()
     summary(demo)
     return 0
 

@@ -36,8 +36,8 @@ def load(job: Any) -> Any:
     raw = raw_model(model) if any(flavor in model.metadata.flavors for flavor in KNOWN_FLAVORS) else None
     fitted = [str(name) for name in getattr(raw, "feature_names_in_", [])]
     if job["task"] == "classification" and hasattr(raw, "predict_proba") and hasattr(raw, "classes_"):
-        return Classifier(raw, schema, fitted)
-    return Pyfunc(model, schema, fitted)
+        return Classifier(raw, schema, fitted, served=model)
+    return Pyfunc(model, schema, fitted, served=model)
 
 
 def raw_model(model: Any) -> Any:
@@ -52,8 +52,9 @@ def raw_model(model: Any) -> Any:
 class Pyfunc:
     """A model that answers with labels, numbers or probabilities, in any of the shapes that MLflow allows."""
 
-    def __init__(self, model: Any, schema: Any, fitted: list[str]) -> None:
+    def __init__(self, model: Any, schema: Any, fitted: list[str], *, served: Any = None) -> None:
         self.model = model
+        self.served = model if served is None else served
         self.schema = schema
         self.fitted = fitted
         self.names: list[str] = []
@@ -91,8 +92,8 @@ class Pyfunc:
         return numpy.asarray(found)
 
     def alone(self, frame: Any) -> Any:
-        """What the model itself answers, as its server will."""
-        return self.model.predict(self.shaped(frame))
+        """What MLflow's own face of the model answers, as its server will: a classifier may be saved to give shares."""
+        return self.served.predict(self.shaped(frame))
 
     def request(self, frame: Any) -> Any:
         """The frame as a request to the model server; None for a model that takes several tensors."""
