@@ -53,8 +53,8 @@ def serve(options: argparse.Namespace) -> None:
     """Everything heavy, after the checks."""
     settings = check(options)
     os.environ.update(QUIET)
-    if settings.formats is not None and "pickle" not in settings.formats:
-        os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    if settings.formats is not None and not {"pickle", "skops"} & set(settings.formats):
+        os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"  # MLflow counts skops among the pickles
     sys.argv[1:] = []  # kserve parses the command line of whoever imports it
     from mlops_ci.serving.connections import bind
     from mlops_ci.serving.model import MlflowModel

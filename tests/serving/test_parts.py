@@ -102,6 +102,11 @@ def test_nulls_of_floats_are_refused_only_where_asked(refuse: bool) -> None:
         read_v1(body, SIGNATURE, refuse_null=True)
 
 
+def test_a_model_of_one_column_takes_plain_values() -> None:
+    question = read_v1({"instances": [1, 2.5]}, SIGNATURE, refuse_null=False)
+    assert (question.rows, question.columns["x"].tolist()) == (2, [1, 2.5])
+
+
 class Stuck:
     """Stands in for a model that takes its time."""
 
