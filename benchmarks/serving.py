@@ -28,8 +28,8 @@ from paired import Row, main
 
 HERE = Path(__file__).parent
 COLUMNS = 10
-ROUNDS = 5
-SECONDS = 3
+ROUNDS = 9
+SECONDS = 2
 OURS, BATCHED = "mlops-ci", "mlops-ci, micro-batching"
 SCRIPT = """\
 local file = io.open(os.getenv("BODY")); wrk.body = file:read("a"); file:close()

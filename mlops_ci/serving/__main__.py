@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlops_ci.digests.directory import digest_directory
@@ -19,6 +20,18 @@ QUIET = {
     "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+
+
+# A request's few rows are no work for many cores: on a busy machine they only wait for each other.
+NATIVE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def variables(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables to set before any library is imported; `given` are those that are there."""
+    found = {**QUIET, **{name: str(settings.native_threads) for name in NATIVE if name not in given}}
+    if settings.formats is not None and not {"pickle", "skops"} & set(settings.formats):
+        found["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"  # MLflow counts skops among the pickles
+    return found
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -52,9 +65,7 @@ def check(options: argparse.Namespace) -> Settings:
 def serve(options: argparse.Namespace) -> None:
     """Everything heavy, after the checks."""
     settings = check(options)
-    os.environ.update(QUIET)
-    if settings.formats is not None and "pickle" not in settings.formats:
-        os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    os.environ.update(variables(settings, os.environ))
     sys.argv[1:] = []  # kserve parses the command line of whoever imports it
     from mlops_ci.serving.connections import bind
     from mlops_ci.serving.model import MlflowModel

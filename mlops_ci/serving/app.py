@@ -38,6 +38,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 READ = {"v1": read_v1, "v2": read_v2}
+STOPPING = Refusal(503, "the server is stopping", reason="stopping")
 CLIENT_GONE = 499  # nginx's number for a client that left before its answer
 
 
@@ -75,8 +76,10 @@ class App:
             status = await self._answer(route, scope, receive, send)
         except Refusal as refusal:
             status = await self._refuse(refusal, scope, send)
-        except (Gone, asyncio.CancelledError):
+        except Gone:
             status = CLIENT_GONE
+        except asyncio.CancelledError:  # the stop's time limit is over
+            status = await self._refuse(STOPPING, scope, send)
         except Exception:
             log.exception("a request failed")
             status = await self._refuse(MODEL_FAILED, scope, send)
@@ -99,7 +102,7 @@ class App:
             document = await self._metadata() if route.name == "metadata" else self._server()
             return await self._send(send, 200, orjson.dumps(document), [(b"content-type", JSON.encode())])
         if route.name == "ready" and self.draining:  # KServe's answer is about the model alone
-            raise Refusal(503, "the server is stopping", reason="stopping")
+            raise STOPPING
         return await self._from_kserve(scope, receive, send)
 
     async def _predict(self, protocol: str, scope: Scope, receive: Receive, send: Send) -> int:

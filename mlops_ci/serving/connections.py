@@ -79,7 +79,7 @@ class Connections:
             server.close()
 
     async def drain(self, *, idle_seconds: float, seconds: float) -> int:
-        """Wait until every connection has ended, and return how many were cut off after `seconds`.
+        """Wait until every connection has ended, and return how many requests were cut off after `seconds`.
 
         An idle connection may carry a request that is on its way: it is read from for `idle_seconds` more.
         """
@@ -92,10 +92,11 @@ class Connections:
                 for connection in list(self.state.connections):
                     connection.shutdown()  # closes what is idle; what is answered closes after its answer
             await asyncio.sleep(STEP)
-        cut = len(self.state.connections)
-        for task in list(self.state.tasks):
+        cut = list(self.state.tasks)
+        for task in cut:
             task.cancel()
-        return cut
+        await asyncio.gather(*cut, return_exceptions=True)
+        return len(cut)
 
 
 def _waiting(listener: socket.socket) -> list[socket.socket]:

@@ -9,7 +9,7 @@ from mlops_ci.serving.refusals import Refusal
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """`name` is the metric's label; `kserve` routes are answered by KServe's own application."""
+    """`protocol` and `name` are the metrics' labels."""
 
     protocol: str
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -51,6 +52,9 @@ class Server(ModelServer):  # type: ignore[misc]
             self.register_model(model)
         # The port is never bound: what is wanted of it are KServe's routes and error handlers on its application.
         RESTServer("", self.dataplane, self.model_repository_extension, 0).create_application()
+        # What is loaded stays: without this, each full collection walks a million objects of libraries, mid-request.
+        gc.collect()
+        gc.freeze()
         loop = uvloop.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
@@ -58,7 +62,7 @@ class Server(ModelServer):  # type: ignore[misc]
         finally:
             loop.close()
         if self.cut_off:
-            raise BackendError(f"{self.cut_off} connections were cut off at the time limit of the stop")
+            raise BackendError(f"{self.cut_off} requests were cut off at the time limit of the stop")
 
     async def _serve_one(self, model: MlflowModel) -> None:
         settings = self.begin.settings

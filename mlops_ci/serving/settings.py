@@ -43,6 +43,7 @@ class Settings:
     drain_idle_seconds: float = 1.0  # how long a stopping server still reads from connections that are idle
     read_seconds: float = 60.0  # for one request's body to arrive
     threads: int = 1  # calls of the model at once; more than one only where the model allows it
+    native_threads: int = 1  # of OpenMP and BLAS within one call; OMP_NUM_THREADS and its like come first
     max_waiting: int = 1000  # requests that may wait for the model; the next one gets 503
     formats: tuple[str, ...] | None = None  # None: every format
     skops_trusted: tuple[str, ...] = ()  # types that a skops file may hold besides those that skops itself trusts
@@ -74,6 +75,7 @@ RULES: Mapping[type, Mapping[str, Rule]] = {
         "drain_idle_seconds": _number(0),
         "read_seconds": _number(0.001),
         "threads": _count(1),
+        "native_threads": _count(1),
         "max_waiting": _count(1),
         "formats": TEXTS,
         "skops_trusted": TEXTS,

@@ -46,5 +46,5 @@ def _scalar(value: Any, kind: str) -> Any:
     if kind == "binary" and type(value) is str:
         return base64.b64decode(value, validate=True)
     if kind == "datetime" and type(value) is str:
-        return datetime.fromisoformat(value)
+        return datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith("Z") else value)  # Python 3.10 knows no Z
     raise ValueError(kind)

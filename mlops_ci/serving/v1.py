@@ -82,6 +82,8 @@ def _sparse(records: list[dict[str, Any]], known: tuple[Field, ...]) -> dict[str
 
 def _lists(rows: list[Any], signature: Signature, refuse_null: bool, order: list[Any] | None = None) -> Columns:
     """Rows as lists, in the signature's order or that of `order`, column names of which the unknown are dropped."""
+    if not rows:
+        raise malformed("there are no rows")
     width = len(order) if order is not None else len(signature.inputs)
     for row, values in enumerate(rows):
         if type(values) is not list or len(values) != width:

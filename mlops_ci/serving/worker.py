@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import queue
@@ -138,7 +139,7 @@ class Worker:
         except BaseException as error:
             self._refuse(task, error)
             return
-        self.loop.call_soon_threadsafe(_resolve, task.future, body)
+        self._finish(task, body)
         try:
             task.observe(task.question, outputs)
         except Exception:
@@ -148,7 +149,11 @@ class Worker:
         if not isinstance(error, Refusal):
             log.error("a request failed", exc_info=error)
             error = MODEL_FAILED
-        self.loop.call_soon_threadsafe(_resolve, task.future, error)
+        self._finish(task, error)
+
+    def _finish(self, task: Task, result: bytes | Refusal) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the stop's time limit is over
+            self.loop.call_soon_threadsafe(_resolve, task.future, result)
 
 
 def _resolve(future: asyncio.Future[bytes], result: bytes | Refusal) -> None:

@@ -65,8 +65,8 @@ def test_windows_hold_requests_and_predictions_without_what_is_redacted(clicks: 
     }
     assert rows[0]["mlops_time"].utcoffset().total_seconds() == 0
     assert tables[0].schema.metadata[b"mlops_ci.model_digest"].decode() == clicks.digest
-    names = [path.name for path in windows(clicks)]
-    assert all(name.startswith(rows[0]["mlops_time"].strftime("%Y%m%dT000000Z-")) for name in names)
+    for path, table in zip(windows(clicks), tables, strict=True):
+        assert path.name.startswith(table.column("mlops_time")[0].as_py().strftime("%Y%m%dT000000Z-"))
     assert clicks.metric("mlops_log_dropped_rows_total") == 0
 
 

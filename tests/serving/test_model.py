@@ -140,6 +140,22 @@ def test_a_model_without_a_signature(load: Any, read: Any, body: Any) -> None:
     assert predicted(load("bare"), read, body)["predictions"] == pytest.approx([38.5, 60])
 
 
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (read_v1, {"instances": [[30.5, 8], [60, 0]]}),
+        (read_v1, {"inputs": {"0": [30.5, 60], "1": [8, 0]}}),
+        (read_v2, {"inputs": [tensor("x", "FP64", [30.5, 8, 60, 0], [2, 2])]}),
+        (read_v2, {"inputs": [tensor("a", "FP64", [30.5, 60]), tensor("b", "FP64", [8, 0], [2, 1])]}),
+    ],
+)
+def test_columns_without_names_go_by_position(load: Any, read: Any, body: Any) -> None:
+    model = load("unnamed")
+    assert predicted(model, read, body)["predictions"] == pytest.approx([38.5, 60])
+    question = read(body, model.signature, refuse_null=False)
+    assert model.pyfunc.predict(model._given(question.columns)).tolist() == pytest.approx([38.5, 60])
+
+
 def test_a_matrix_names_the_column_that_is_wrong(load: Any) -> None:
     model = load("floats")
     body = {"inputs": [tensor("all", "FP64", [1, 2, 3, None], [2, 2])]}

@@ -102,6 +102,25 @@ def test_nulls_of_floats_are_refused_only_where_asked(refuse: bool) -> None:
         read_v1(body, SIGNATURE, refuse_null=True)
 
 
+def test_the_libraries_are_told_before_they_are_imported() -> None:
+    from mlops_ci.serving.__main__ import variables
+    from mlops_ci.serving.settings import Settings
+
+    usual = variables(Settings(native_threads=3), {"OMP_NUM_THREADS": "8"})
+    assert usual["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert (usual["OPENBLAS_NUM_THREADS"], "OMP_NUM_THREADS" in usual) == ("3", False)
+    flag = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
+    found = {
+        formats: variables(Settings(formats=formats), {}).get(flag) for formats in (("xgboost",), ("skops",), None)
+    }
+    assert found == {("xgboost",): "false", ("skops",): None, None: None}
+
+
+def test_a_model_of_one_column_takes_plain_values() -> None:
+    question = read_v1({"instances": [1, 2.5]}, SIGNATURE, refuse_null=False)
+    assert (question.rows, question.columns["x"].tolist()) == (2, [1, 2.5])
+
+
 class Stuck:
     """Stands in for a model that takes its time."""
 

@@ -82,6 +82,8 @@ def test_a_missing_column_is_named(clicks: Running) -> None:
         b'{"inputs": {"age": 1, "visits": [1], "country": ["de"]}}',
         b'{"inputs": {"age": [1, 2], "visits": [1], "country": ["de"]}}',
         b'{"dataframe_split": {"columns": ["age", "age"], "data": []}}',
+        b'{"dataframe_split": {"columns": ["age", "visits", "country"], "data": []}}',
+        b'{"dataframe_split": {"data": []}}',
         b'{"dataframe_split": {"columns": [[]], "data": []}}',
         b'{"dataframe_split": {"columns": ["age"], "data": [5]}}',
         b'{"dataframe_split": []}',
@@ -192,9 +194,11 @@ def test_a_client_that_asks_first_need_not_send_a_large_body(clicks: Running) ->
 
 
 def test_a_client_that_leaves_harms_nobody(clicks: Running) -> None:
+    left = 'mlops_requests_total{protocol="v1",route="predict",status="4xx"}'
+    before = clicks.metric(left)
     with socket.create_connection(("127.0.0.1", clicks.port)) as client:
         client.sendall(b"POST /v1/models/clicks:predict HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
-    clicks.wait(lambda: clicks.metric('mlops_requests_total{protocol="v1",route="predict",status="4xx"}') > 0)
+    clicks.wait(lambda: clicks.metric(left) == before + 1)
     assert clicks.v1({"instances": [GOOD]}).status == 200
 
 

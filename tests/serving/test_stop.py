@@ -135,12 +135,14 @@ def test_a_stop_answers_what_came_and_refuses_what_comes_after(pair: tuple[Runni
         assert slow.result().status == 200
     assert old.process.wait(60) == 0
 
-    # The time limit: a request that never ends is cut off, and the exit code says so.
+    # The time limit: a request that never ends is told so, and the exit code says so.
     other: Any = new.connect()
     stuck = {"instances": [{**scalars(), "s": f"hold:{tmp_path / 'never'}"}]}
     (tmp_path / "never").mkdir()
     other.request("POST", PATH, json.dumps(stuck), {"content-type": "application/json"})
     new.wait(lambda: any((tmp_path / "never").glob("begun-*")))
     assert new.end(signal.SIGTERM) == 3
-    assert "1 connections were cut off" in new.log()
+    assert "1 requests were cut off" in new.log()
+    cut = other.getresponse()
+    assert (cut.status, json.loads(cut.read())) == (503, {"error": "the server is stopping"})
     other.close()

@@ -94,6 +94,8 @@ def save_sklearn(home: Path) -> None:
     bare = LinearRegression().fit(numbers, numbers.sum(axis=1))
     mlflow.sklearn.save_model(bare, home / "bare", **PICKLE)
     named = LinearRegression().fit(data[["age", "visits"]].astype(float), numbers.sum(axis=1))
+    columns = ModelSignature(inputs=Schema([ColSpec(DataType.double), ColSpec(DataType.double)]))
+    mlflow.sklearn.save_model(bare, home / "unnamed", signature=columns, **PICKLE)
     skops = {**PICKLE, "serialization_format": "skops"}
     mlflow.sklearn.save_model(bare, home / "safe", **skops)
     small = data[["age", "visits"]].astype(float)
