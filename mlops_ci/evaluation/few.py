@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mlops_ci.evaluation.metrics import METRICS
+from mlops_ci.evaluation.metrics import METRICS, RANKED
 from mlops_ci.evaluation.problem import Codes, Problem, Scores
 
 LEAST = 10
@@ -91,12 +91,15 @@ def unmoved_error(name: str, problem: Problem, scores: Scores, value: float) -> 
         return None
     if kind == "hits":
         return float(np.sqrt(2.0)) / units(problem)
-    codes = counted(name, problem)
+    ranked = name in RANKED
+    codes = [problem.positive] if ranked and problem.binary else counted(name, problem)
     squares = 0.0
     for code in codes:
         own, said = float((problem.y == code).mean()), float((scores.prediction == code).mean())
         if name == "f1":
             squares += ((2 - value) ** 2 + value**2) / (own + said) ** 2
+        elif ranked:
+            squares += 2 / own**2 + 2 / (1 - own) ** 2
         else:
             squares += 2 / (said if part == "calls" else own) ** 2
     return float(np.sqrt(squares)) / len(codes) / units(problem)

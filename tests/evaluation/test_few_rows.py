@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from mlops_ci.evaluation.compare import assess
 from mlops_ci.evaluation.few import LEAST, alike, units
@@ -106,7 +107,10 @@ def test_models_that_rank_alike_are_alike_as_far_as_the_rows_tell(make: Make) ->
     found = assess("roc_auc", problem, warmer, ours, margin=0.05)
     assert found.difference is not None
     assert found.difference.value == 0
-    assert 2 / 300 < (found.difference.high or 0) < 0.05
+    positives = int(problem.truth.sum())
+    reach = t.ppf(0.975, 4) * np.sqrt(2 / positives**2 + 2 / (300 - positives) ** 2)
+    assert found.difference.high == pytest.approx(reach)
+    assert reach < 0.05
     assert found.verdict is Verdict.NON_INFERIOR
     assert assess("roc_auc", problem, warmer, ours, margin=0.005).verdict is Verdict.INCONCLUSIVE
 
