@@ -117,7 +117,7 @@ class Demo:
         self.ship()
 
     def ask(self, environment: str, *, expect: str) -> str:
-        """Send one flight to an environment; the model that answered is returned by its digest, and must be `expect`."""
+        """Send one flight to an environment; returns the digest of the model that answered, which must be `expect`."""
         port = json.loads((self.home / f".mlops/serving/{MODEL}/{environment}/serving.json").read_text("utf-8"))["port"]
         request = (self.home / ".mlops/scratch" / MODEL / "candidate/smoke.json").read_text("utf-8")
         flight = json.loads(request)["request"]

@@ -33,12 +33,15 @@ class GreatExpectations:
         read = read_suite(suite, _known_types())
         batch = _batch(gx, source)
         say(f"{source.name}: checking {len(read.expectations)} expectations")
-        expectations = _build(gx, read, suite)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = batch.validate(
-                expectations, result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
-            )
+        try:
+            expectations = _build(gx, read, suite)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = batch.validate(
+                    expectations, result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
+                )
+        finally:
+            _close(batch)
         by_index = {item["expectation_config"]["meta"][INDEX]: item for item in map(_plain, found.results)}
         results = [_result(read, index, by_index.get(index), redact, suite) for index in range(len(read.expectations))]
         if not isinstance(source, FileSource):
@@ -94,6 +97,14 @@ def _sql_batch(context: Any, source: SqlSource) -> Any:
         )
     except Exception as error:
         raise BackendError(f"{source.name} is not readable: {type(error).__name__}") from None
+
+
+def _close(batch: Any) -> None:
+    """Great Expectations keeps the database's connections open; two engines of one source hold some."""
+    if hasattr(batch.datasource, "get_engine"):
+        batch.datasource.get_execution_engine().close()
+        batch.datasource.get_execution_engine().engine.dispose()
+        batch.datasource.get_engine().dispose()
 
 
 def _build(gx: Any, suite: Suite, path: Path) -> Any:

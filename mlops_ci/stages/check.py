@@ -17,7 +17,7 @@ from mlops_ci.stages.inputs import model_inputs
 from mlops_ci.stages.producers import full_path, producer
 
 LATER = {
-    "build": "images are built with the merge loop",
+    "build": "images are built in a later version",
     "drift": "production is watched with the drift loop",
     "retrain": "retraining pull requests come with the drift loop",
 }
@@ -134,9 +134,9 @@ def _later(config: Config, model: Model, prefix: str) -> Iterator[Check]:
                 f"{model.name} {key}", f"accepted, without effect yet: {why}", config.where(f"{prefix}.{key}")
             )
     for environment in model.environments:
-        if environment.target != "local" or environment.namespace or environment.options:
+        if environment.target != "local":
             place = config.where(f"{prefix}.environments.{environment.name}")
-            text = "its name counts now; deploying to it comes with the merge loop"
+            text = f"its name counts now; nothing deploys to '{environment.target}' yet"
             yield _warned(f"{model.name} environment {environment.name}", text, place)
     serving = model.evaluate.serving if model.evaluate else None
     if serving is not None and (serving.p99_ms is not None or serving.memory_mb is not None):

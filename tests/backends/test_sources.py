@@ -155,15 +155,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def table(postgres: Path) -> Iterator[SqlSource]:
+def table(postgres: Path) -> SqlSource:
     """FRAME as a table of its own."""
     import sqlalchemy
 
     source = SqlSource(url=f"postgresql://ann:hunter2@/postgres?host={postgres}", directory=postgres, table="rows")
-    engine = sqlalchemy.create_engine(source.address)
+    engine = sqlalchemy.create_engine(source.address, poolclass=sqlalchemy.NullPool)
     FRAME.to_sql("rows", engine, index=False, if_exists="replace")
-    yield source
-    engine.dispose()
+    return source
 
 
 @pytest.mark.slow
@@ -180,6 +179,11 @@ def test_expectations_hold_and_fail_on_postgresql(table: SqlSource, tmp_path: Pa
     found = GreatExpectations().validate(table, tmp_path / "suite.json", redact=(), say=lambda line: None)
     expected = [(FRAME["b c"].isna().sum(), len(FRAME)), ((FRAME["a"] > 2).sum(), len(FRAME))]
     assert [(item.unexpected, item.total) for item in found] == expected
+    with table.connect() as connection:
+        others = (
+            "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+        )
+        assert connection.exec_driver_sql(others).scalar() == 0, "no connection stays open"
 
 
 @pytest.mark.slow
