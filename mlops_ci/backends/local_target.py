@@ -32,10 +32,10 @@ TAIL = 20
 
 @dataclass(frozen=True, kw_only=True)
 class LocalTarget:
-    """Keeps the Deployer port. `home` is `.mlops/serving`; `environ` what a server inherits."""
+    """Keeps the Deployer port. `home` is `.mlops/serving`. A server inherits what the command that first deployed to its
+    environment had in its own."""
 
     home: Path
-    environ: Mapping[str, str]
 
     def serving(self, model: str, environment: str) -> Serving | None:
         """What serves now, as the keeper tells it."""
@@ -157,8 +157,8 @@ class LocalTarget:
         argv = [python, "-m", "mlops_ci.serving", "--model", str(kept / "model"), "--name", job.release.model]
         argv += ["--digest", job.release.model_digest, "--host", HOST]
         argv += ["--settings", str(kept / "settings.json")] if settings else []
-        env = {key: value for key, value in self.environ.items() if key not in ("PYTHONHOME", "VIRTUAL_ENV")}
-        env.update(PYTHONPATH=str(kept / "code"), PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
+        # Only what is ours: the rest comes from the keeper, since what it runs is written down, and nobody's secret is.
+        env = {"PYTHONPATH": str(kept / "code"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
         return {"id": digest_of({"argv": argv, "settings": settings})[:32], "argv": argv, "env": env}
 
     def _follow(self, keeper: KeeperClient, spec: Mapping[str, Any], job: DeployJob, kept: Path, say: Say) -> None:

@@ -62,6 +62,16 @@ def skipping(model: Model) -> Part:
     return Part(stage="register", plan=lambda: step, run=run)
 
 
+def blocked(model: Model, error: MlopsError) -> Part:
+    """Something is in the way of this model; others go on."""
+    step = Step(model=model.name, stage="merge", action=Action.BLOCKED, what=str(error), exit_code=error.exit_code)
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        raise error
+
+    return Part(stage="merge", plan=lambda: step, run=run)
+
+
 def recorded(session: Session, model: Model, environment: Environment, item: Affected) -> Release | None:
     """A release with these inputs that has served here: it needs no judgement, no registry and no tracker."""
     found = wiring.deployer(session.config, environment).recorded(model.name, environment.name)

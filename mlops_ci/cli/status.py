@@ -58,8 +58,20 @@ def show(session: Session) -> int:
 
 
 def row(session: Session, model: Model, environment: Environment, item: Affected) -> Standing:
-    """One model in one environment."""
-    wanted, reason = wish(session, model, environment, item)
+    """One model in one environment; what can't be looked at is a row that says why."""
+    try:
+        serving = wiring.deployer(session.config, environment).serving(model.name, environment.name)
+        wanted, reason = wish(session, model, environment, item)
+    except MlopsError as error:
+        return Standing(
+            model=model.name,
+            environment=environment.name,
+            wanted=None,
+            alias=None,
+            serving=None,
+            problem=str(error),
+            mend=error.hint,
+        )
     first = environment is model.environments[0]
     return stand(
         model.name,
@@ -67,7 +79,7 @@ def row(session: Session, model: Model, environment: Environment, item: Affected
         wanted=wanted,
         reason=reason,
         registry=session.registry,
-        serving=wiring.deployer(session.config, environment).serving(model.name, environment.name),
+        serving=serving,
         approved=() if first else approvers(model.name, environment.name, wiring.local_forge(session.config)),
     )
 

@@ -117,7 +117,7 @@ def deployer(config: Config, environment: Environment) -> Deployer:
             hint="target: local serves on this machine",
             docs="deploy.md",
         )
-    return LocalTarget(home=Workspace(config.root).home / "serving", environ=os.environ)
+    return LocalTarget(home=Workspace(config.root).home / "serving")
 
 
 def dock(config: Config, environment: Environment, *, sequence: int) -> Dock:

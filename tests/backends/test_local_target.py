@@ -69,7 +69,7 @@ def releases_of(sources: list[Path]) -> list[Release]:
 
 @pytest.fixture
 def stage(sources: list[Path], tmp_path: Path) -> Iterator[Stage]:
-    target = LocalTarget(home=tmp_path / "serving", environ=os.environ)
+    target = LocalTarget(home=tmp_path / "serving")
     made = Stage(deployer=target, releases=releases_of(sources), sources=sources, python=Path(sys.executable))
     yield made
     target.delete("toy", ENVIRONMENT)
@@ -139,7 +139,7 @@ owner, _, name = step.rpartition(".")
 setattr({"": local_target.LocalTarget, "Starting": local_target.Starting}[owner], name, die)
 from tests.backends.test_local_target import releases_of
 stage = Stage(
-    deployer=local_target.LocalTarget(home=Path(home), environ=os.environ),
+    deployer=local_target.LocalTarget(home=Path(home)),
     releases=releases_of([Path(s) for s in sources]), sources=[Path(s) for s in sources], python=Path(python),
 )
 stage.deploy(1)
@@ -192,6 +192,14 @@ def test_kept_files_that_were_changed_are_not_served(stage: Stage) -> None:
         stage.deploy(0)
     stage.deploy(0)
     assert len(stage.brought) == 3
+
+
+def test_no_secret_is_written_down(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_TOKEN", "hunter2")
+    stage.deploy(0)
+    kept = keeper(stage).folder
+    for path in (path for path in kept.rglob("*") if path.is_file()):
+        assert b"hunter2" not in path.read_bytes(), path
 
 
 def test_a_port_that_is_taken_is_named(stage: Stage) -> None:
