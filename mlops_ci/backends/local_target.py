@@ -32,8 +32,8 @@ TAIL = 20
 
 @dataclass(frozen=True, kw_only=True)
 class LocalTarget:
-    """Keeps the Deployer port. `home` is `.mlops/serving`. A server inherits what the command that first deployed to its
-    environment had in its own."""
+    """Keeps the Deployer port. `home` is `.mlops/serving`. A server's environment is the one that the keeper got from
+    the command which started it."""
 
     home: Path
 

@@ -7,7 +7,7 @@ away first, however they went, the new server goes and the old one stays.
 
 In FOLDER: `keeper.json` (pid, control socket, port; there while it runs), `active.json` (what to run, kept for the
 next keeper), `keeper.lock`, `server.log`. The control socket takes a JSON object a line and answers alike:
-`{"do": "start", "server": {"id", "argv", "env"}}` (`env` on top of the keeper's own) → `{"ready": PORT}` or `{"failed": REASON}`;
+`{"do": "start", "server": {"id", "argv", "env"}}` → `{"ready": PORT}` or `{"failed": REASON}`, `env` on top of its own;
 `{"do": "switch"}` → `{"switched": ID}`; `{"do": "status"}` → `{"active": ID, "pid": PID, "restarts": N}`;
 `{"do": "stop"}` → `{"stopped": true}`.
 """
