@@ -32,7 +32,7 @@ set is an error that names it; `$${` stands for a literal `${`. Paths are relati
 
 ```yaml
 """
-SECTIONS = ("validate", "train", "evaluate", "overrides", "build", "environments", "drift", "retrain")
+SECTIONS = ("validate", "train", "evaluate", "overrides", "serving", "build", "environments", "drift", "retrain")
 LATER = {
     "build": "Accepted and checked now; images are built in a later version.",
     "environments": "The names count now: gates compare with them. Deploying comes in a later version.",

@@ -7,6 +7,7 @@ served again with every other system down.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -151,7 +152,7 @@ class LocalTarget:
     def _spec(self, job: DeployJob, kept: Path) -> dict[str, Any]:
         """What the keeper is to run; its id changes with whatever of it changes."""
         python = str(read(kept / "release.json")["python"])
-        settings = dict(job.options.get("serving", {}))
+        settings = self._settings(job)
         if settings:
             files.write_json(kept / "settings.json", settings)
         argv = [python, "-m", "mlops_ci.serving", "--model", str(kept / "model"), "--name", job.release.model]
@@ -160,6 +161,14 @@ class LocalTarget:
         # Only what is ours: the rest comes from the keeper, since what it runs is written down, and nobody's secret is.
         env = {"PYTHONPATH": str(kept / "code"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
         return {"id": digest_of({"argv": argv, "settings": settings})[:32], "argv": argv, "env": env}
+
+    def _settings(self, job: DeployJob) -> dict[str, Any]:
+        """The release's own, as the server reads them; its request log goes beside its files."""
+        settings = {key: json.loads(value) for key, value in job.release.serving.items()}
+        if "log" in settings:
+            folder = self._folder(job.release.model, job.environment)
+            settings["log"] = {**settings["log"], "folder": str(folder / "windows")}
+        return settings
 
     def _follow(self, keeper: KeeperClient, spec: Mapping[str, Any], job: DeployJob, kept: Path, say: Say) -> None:
         log = keeper.folder / "server.log"

@@ -90,7 +90,7 @@ def released(session: Session, model: Model, environment: Environment, item: Aff
         )
     version = session.registry.version_of(model.name, candidate.model_digest)
     if version is not None:
-        return deploy.release_of(version)
+        return deploy.release_of(version, model)
     return Release(
         model=model.name,
         version=NEXT,
@@ -108,7 +108,7 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
     target = wiring.deployer(session.config, environment)
     try:
         version = session.registry.version_of(model.name, named.model_digest)
-        known = version is not None and replace(deploy.release_of(version), serving=named.serving) == named
+        known = version is not None and replace(deploy.release_of(version, model), serving=named.serving) == named
     except BackendError:
         known = named in target.recorded(model.name, environment.name)
     if not known:

@@ -123,7 +123,8 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One entry under `models:`. `build`, `drift` and `retrain` are validated and kept for their stages."""
+    """One entry under `models:`. `serving` are the model server's settings; `build`, `drift` and `retrain` are
+    validated and kept for their stages."""
 
     name: str
     root: Path
@@ -135,6 +136,7 @@ class Model:
     evaluate: Evaluate | None = None
     overrides: tuple[Override, ...] = ()
     environments: tuple[Environment, ...] = ()
+    serving: Mapping[str, Any] = field(default_factory=dict)
     build: Mapping[str, Any] = field(default_factory=dict)
     drift: Mapping[str, Any] = field(default_factory=dict)
     retrain: Mapping[str, Any] = field(default_factory=dict)

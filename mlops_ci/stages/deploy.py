@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_ci.config.types import Environment
+from mlops_ci.config.types import Environment, Model
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError, MlopsError, StaleError
 from mlops_ci.io import files
@@ -63,8 +64,11 @@ class Plan:
         return Step(model=self.release.model, stage=self.name, action=action, what=what)
 
 
-def release_of(version: Version) -> Release:
-    """A registered version as a release."""
+def release_of(version: Version, model: Model) -> Release:
+    """A registered version as a release; how it is served goes with it, as JSON by key."""
+    settings = {key: value for key, value in model.serving.items() if value != []}  # an empty list asks for nothing
+    if "log" in settings:
+        settings["log"] = {**settings["log"], "redact": list(model.redact)}
     return Release(
         model=version.model,
         version=version.number,
@@ -73,6 +77,7 @@ def release_of(version: Version) -> Release:
         run_id=version.run_id,
         commit=version.tags.get("commit", ""),
         verdict=version.tags.get("verdict", ""),
+        serving={key: json.dumps(value) for key, value in settings.items()},
     )
 
 

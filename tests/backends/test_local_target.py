@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from mlops_ci.backends.keeper_client import KeeperClient
 from mlops_ci.backends.local_target import LocalTarget
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError, GateFailed
+from mlops_ci.io import http
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import ENVIRONMENT, DeployerContract, Stage
 
@@ -192,6 +194,20 @@ def test_kept_files_that_were_changed_are_not_served(stage: Stage) -> None:
         stage.deploy(0)
     stage.deploy(0)
     assert len(stage.brought) == 3
+
+
+def test_the_release_says_how_it_is_served(stage: Stage) -> None:
+    import pandas
+
+    release = stage.releases[0]
+    stage.releases = [dataclasses.replace(release, serving={"log": "{}", "max_body_mb": "0.001"}), stage.releases[1]]
+    served, _ = stage.deploy(0)
+    assert stage.answer(served.url) == 1.0
+    large = http.call("POST", f"{served.url}/v1/models/toy:predict", body=b"[" + b" " * 2000)
+    assert large.status == 413
+    stage.deployer.delete("toy", ENVIRONMENT)
+    (window,) = (keeper(stage).folder / "windows").glob("*.parquet")
+    assert list(pandas.read_parquet(window)["x"]) == [0.0, 1.0, 1.0], "the smoke's rows, and ours"
 
 
 def test_no_secret_is_written_down(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
