@@ -43,7 +43,8 @@ CLIENT_GONE = 499  # nginx's number for a client that left before its answer
 
 
 class App:
-    """One model. `draining` makes every answer the last one on its connection."""
+    """One model. `draining` makes every answer the last one on its connection; on `trial` no request is logged: it is
+    not yet one of a user's."""
 
     def __init__(
         self, model: MlflowModel, *, digest: str, settings: Settings, kserve: Any, dataplane: Any, worker: Worker
@@ -63,6 +64,7 @@ class App:
         self.always: Headers = [(b"x-mlops-model-digest", digest.encode())]
         self.digest = digest
         self.draining = False
+        self.trial = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever happens is counted and is JSON."""
@@ -138,7 +140,7 @@ class App:
         if question.probabilities:
             outputs = outputs[:-1]
         self.metrics.predicted(question.rows, outputs, are_classes=self.model.classes is not None)
-        if self.windows is not None:
+        if self.windows is not None and not self.trial:
             self.windows.offer(request or question.id or str(uuid.uuid4()), question, outputs)
 
     async def _metadata(self) -> dict[str, Any]:

@@ -75,6 +75,7 @@ class Server(ModelServer):  # type: ignore[misc]
             dataplane=self.dataplane,
             worker=worker,
         )
+        app.trial = self.begin.standby is not None
         connections = Connections(app)
         stop, take_over = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -84,7 +85,7 @@ class Server(ModelServer):  # type: ignore[misc]
         await connections.listen(self.begin.listener)
         self._tell(taken_over=False)
         log.info("serving %s (%s) on port %d", model.name, self.begin.digest[:12], self._port())
-        taking = asyncio.ensure_future(self._take_over(take_over, connections))
+        taking = asyncio.ensure_future(self._take_over(take_over, connections, app))
         await stop.wait()
         taking.cancel()
         app.draining = True
@@ -94,12 +95,13 @@ class Server(ModelServer):  # type: ignore[misc]
         worker.stop()
         await loop.run_in_executor(None, app.close)
 
-    async def _take_over(self, signalled: asyncio.Event, connections: Connections) -> None:
+    async def _take_over(self, signalled: asyncio.Event, connections: Connections, app: App) -> None:
         """Serve the shared socket from the first SIGUSR1 on."""
         await signalled.wait()
         if self.begin.standby is None:
             log.warning("SIGUSR1 without --standby-fd: there is nothing to take over")
             return
+        app.trial = False
         await connections.share(self.begin.standby)
         self._tell(taken_over=True)
         log.info("took over the public socket")
