@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from mlops_ci.records.evaluation import ServingFacts
 from mlops_ci.records.forge import Approval, BranchCommit, Comment, NewPull, PullRequest, PullState, Push
 from mlops_ci.records.models import Candidate, Judgement, Release, Version
 from mlops_ci.records.serving import Serving
@@ -207,6 +208,24 @@ class Scorer(Protocol):
         self, job: MeasuringJob, *, interpreter: Interpreter, cwd: Path, log: Path, timeout: float
     ) -> Mapping[str, Mapping[str, Sequence[float | None]]]:
         """metric → role → [value, replicate 1, replicate 2, …]; None where the function gave no finite number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialJob:
+    """A model to be served for a moment: `request` is a V1 request of one row, as JSON."""
+
+    name: str
+    model_directory: Path
+    model_digest: str
+    request: bytes
+    requests: int = 500
+
+
+class ServerTrial(Protocol):
+    """Starts the real model server, and measures it."""
+
+    def measure(self, job: TrialJob, *, interpreter: Interpreter, cwd: Path, log: Path) -> ServingFacts:
+        """Raises StageFailed with the log's last lines where it does not start, or does not answer with 200."""
 
 
 @dataclass(frozen=True, kw_only=True)

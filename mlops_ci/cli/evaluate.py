@@ -49,6 +49,7 @@ def stage_function(session: Session) -> StageFunction:
         except ModuleNotFoundError as error:
             raise MissingExtra("evaluate", str(error.name)) from None
         from mlops_ci.stages.scoring import Bench
+        from mlops_ci.stages.served import Trial
 
         inputs = session.inputs(model)
         provide(model, model.evaluate.holdout, project=session.project, trainer=trainer(session, model), say=say)
@@ -72,6 +73,16 @@ def stage_function(session: Session) -> StageFunction:
             today=clock.now().date(),
             where=session.config.where,
         )
-        return evaluate(question, registry=session.registry, bench=bench, say=say)
+        trial = Trial(
+            server=wiring.server_trial(),
+            interpreter=lambda: bench.environments.prepare(
+                session.git.root,
+                tuple(inputs.environment),
+                model.train.environment,
+                say=say,
+                extra=wiring.server_requirements(),
+            ),
+        )
+        return evaluate(question, registry=session.registry, bench=bench, trial=trial, say=say)
 
     return run

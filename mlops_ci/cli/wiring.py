@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Pipeline,
         Registry,
         Scorer,
+        ServerTrial,
         Tracker,
         Validator,
     )
@@ -77,6 +78,20 @@ def scorer() -> Scorer:
     from mlops_ci.backends.scorer import SubprocessScorer
 
     return SubprocessScorer(environ=os.environ)
+
+
+def server_trial() -> ServerTrial:
+    from mlops_ci.backends.server_trial import LocalServerTrial
+    from mlops_ci.serving.code import copy_into
+
+    return LocalServerTrial(environ=os.environ, server_code=copy_into)
+
+
+def server_requirements() -> tuple[str, ...]:
+    """What the model server needs beside the user's own environment."""
+    from mlops_ci.serving.code import REQUIREMENTS
+
+    return REQUIREMENTS
 
 
 def holdouts() -> Holdouts:

@@ -37,3 +37,27 @@ def call(method: str, url: str, *, body: bytes | None = None, timeout: float = 3
         raise BackendError(f"no answer from {place.scheme}://{place.netloc}: {reason}") from error
     finally:
         connection.close()
+
+
+class Connection:
+    """One connection that stays open, for many requests to one URL. Raises BackendError as `call` does."""
+
+    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
+        self.place = urlsplit(url)
+        self.connection = http.client.HTTPConnection(self.place.hostname or "", self.place.port, timeout=timeout)
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def post(self, body: bytes) -> int:
+        """Send a JSON body, read the whole answer, and return its status."""
+        try:
+            self.connection.request("POST", self.place.path, body=body, headers={"content-type": "application/json"})
+            answer = self.connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise BackendError(f"no answer from {self.place.netloc}: {error or type(error).__name__}") from error
+        return answer.status

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -133,6 +133,32 @@ def stream(
         timed_out=expired.is_set(),
         peak_memory_mb=peak,
     )
+
+
+@contextlib.contextmanager
+def running(
+    argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path
+) -> Iterator[Callable[[], bool]]:
+    """A child that runs meanwhile, its output in `log`; yields whether it still does. It never outlives us, nor the
+    block. Raises BackendError if the program is missing."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "wb") as out:
+        child = subprocess.Popen(
+            _supervised(argv, env),
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield lambda: child.poll() is None
+    finally:
+        _kill(child)
+        child.wait()
+        if child.stdin is not None:
+            child.stdin.close()
 
 
 def detach(argv: Sequence[str | Path], *, cwd: Path, log: Path) -> int:

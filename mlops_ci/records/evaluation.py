@@ -93,6 +93,18 @@ class Flips:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServingFacts:
+    """What the real model server did with the candidate: one row a request, one request at a time. `memory_mb` is the
+    server's largest resident size, `ready_seconds` the time from its start to its first answer."""
+
+    requests: int
+    p50_ms: float
+    p99_ms: float
+    memory_mb: float
+    ready_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationDetails:
     """The details of an `evaluate` result; gates are the result's checks."""
 
@@ -119,4 +131,5 @@ class EvaluationDetails:
     flips: Flips | None = None
     flips_by_slice: Mapping[str, Flips] = field(default_factory=dict)
     scoring_seconds: float | None = None
+    serving: ServingFacts | None = None
     notes: tuple[str, ...] = ()

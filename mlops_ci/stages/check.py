@@ -138,10 +138,6 @@ def _later(config: Config, model: Model, prefix: str) -> Iterator[Check]:
             place = config.where(f"{prefix}.environments.{environment.name}")
             text = f"its name counts now; nothing deploys to '{environment.target}' yet"
             yield _warned(f"{model.name} environment {environment.name}", text, place)
-    serving = model.evaluate.serving if model.evaluate else None
-    if serving is not None and (serving.p99_ms is not None or serving.memory_mb is not None):
-        text = "p99_ms and memory_mb can't be checked yet, so they turn the evaluation red"
-        yield _warned(f"{model.name} serving", text, config.where(f"{prefix}.evaluate.serving"))
 
 
 def _failed(name: str, message: str, where: str) -> Check:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.config.types import Evaluate, Model
-from mlops_ci.digests.directory import size_of
 from mlops_ci.errors import MlopsError
 from mlops_ci.evaluation import charts, flips
 from mlops_ci.evaluation.verdict import overall
@@ -25,7 +24,8 @@ from mlops_ci.stages.gates import check_gates, settled, unchecked
 from mlops_ci.stages.measuring import Measured, columns_of, measure
 from mlops_ci.stages.overrides import apply_overrides
 from mlops_ci.stages.rules import Rules, rules_of, verify_rules
-from mlops_ci.stages.scoring import SMOKE, Bench, artifact, model_directory
+from mlops_ci.stages.scoring import SMOKE, Bench, artifact
+from mlops_ci.stages.served import Served, Trial, serve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Question:
         return rules_of(self.model, self.where)
 
 
-def evaluate(question: Question, *, registry: Registry, bench: Bench, say: Say) -> StageResult:
+def evaluate(question: Question, *, registry: Registry, bench: Bench, trial: Trial, say: Say) -> StageResult:
     """Judge a candidate, and keep the judgement with its run.
 
     A holdout that nothing can be judged on, and a champion that can't be scored, are red checks. Raises StageFailed
@@ -74,8 +74,9 @@ def evaluate(question: Question, *, registry: Registry, bench: Bench, say: Say) 
     )
     say("comparing")
     measured = measure(model, contest, holdout, interpreter=question.interpreter, bench=bench)
-    checks = check_gates(question.rules, contest, measured, overlap, model_bytes=_size(question, bench))
-    details = _compared(question, holdout, contest, measured, overlap, bench)
+    served = serve(model, question.candidate, contest, bench=bench, trial=trial, say=say)
+    checks = check_gates(question.rules, contest, measured, overlap, served)
+    details = _compared(question, holdout, contest, measured, overlap, served, bench)
     return _judged(question, checks, details, _predictions(question, contest, holdout, bench), bench)
 
 
@@ -88,15 +89,6 @@ def _overlap(question: Question, bench: Bench) -> Overlap:
     paths = [path for name in named for path in sorted(model.directory.glob(name)) or [model.at(name)]]
     found = [path for path in dict.fromkeys(paths) if path.resolve() != holdout.resolve()]
     return bench.holdouts.overlap(holdout, found, group=evaluate.group)
-
-
-def _size(question: Question, bench: Bench) -> int:
-    """Bytes of the model directory, if anybody asks."""
-    if question.evaluate.serving is None:
-        return 0
-    scratch = bench.workspace.scratch(question.model.name, "candidate")
-    candidate = question.candidate
-    return size_of(model_directory(question.model, candidate.run_id, candidate.model_digest, bench, scratch))
 
 
 def _details(question: Question, holdout: HoldoutRows, **found: Any) -> EvaluationDetails:
@@ -114,7 +106,13 @@ def _details(question: Question, holdout: HoldoutRows, **found: Any) -> Evaluati
 
 
 def _compared(
-    question: Question, holdout: HoldoutRows, contest: Contest, measured: Measured, overlap: Overlap, bench: Bench
+    question: Question,
+    holdout: HoldoutRows,
+    contest: Contest,
+    measured: Measured,
+    overlap: Overlap,
+    served: Served,
+    bench: Bench,
 ) -> EvaluationDetails:
     verdict, reason = _verdict(question, contest, measured)
     main, version = contest.main, contest.main.version
@@ -138,6 +136,7 @@ def _compared(
         flips=flips.count_flips(contest.problem, contest.candidate, champion) if champion else None,
         flips_by_slice=measured.flips_by_slice,
         scoring_seconds=contest.own.seconds,
+        serving=served.facts,
         notes=tuple(_notes(contest, measured, overlap)),
     )
 

@@ -11,10 +11,10 @@ from mlops_ci.records.evaluation import MetricResult
 from mlops_ci.records.results import Check, Severity, Status, Verdict
 from mlops_ci.stages.contest import Contest
 from mlops_ci.stages.measuring import Measured
-from mlops_ci.stages.rules import CHAMPION, HOLDOUT, OVERLAP, Rules, environments_of, label_of, name_of
+from mlops_ci.stages.rules import CHAMPION, HOLDOUT, OVERLAP, SIGNATURE, Rules, environments_of, label_of, name_of
+from mlops_ci.stages.served import Served
 
 GATES = "gates"
-LATER = {"p99_ms": "latency", "memory_mb": "memory"}
 
 
 def unchecked(rules: Rules, reason: str) -> tuple[Check, ...]:
@@ -31,9 +31,7 @@ def unchecked(rules: Rules, reason: str) -> tuple[Check, ...]:
     )
 
 
-def check_gates(
-    rules: Rules, contest: Contest, found: Measured, overlap: Overlap, *, model_bytes: int
-) -> tuple[Check, ...]:
+def check_gates(rules: Rules, contest: Contest, found: Measured, overlap: Overlap, served: Served) -> tuple[Check, ...]:
     """Every check of the evaluation, before overrides."""
     rows = f"{contest.problem.rows:,} rows"
     classes = f" of {len(contest.problem.classes)} classes" if contest.problem.classes else ""
@@ -43,7 +41,7 @@ def check_gates(
         *_champions(rules, contest),
         *(_gate(name, gate, place, index, contest, found) for index, (name, gate, place) in enumerate(rules.gates)),
         *(_slice(name, item, place, contest, found) for name, item, place in rules.slices),
-        *_serving(rules, model_bytes),
+        *_serving(rules, served),
         *_none_asked(rules),
     )
 
@@ -194,21 +192,37 @@ def _not_compared(overlap: Overlap, looked: str) -> str:
     return f"there is no training data here to compare with{f' ({why})' if why else ''}; name it in train.data"
 
 
-def _serving(rules: Rules, model_bytes: int) -> Iterator[Check]:
+def _serving(rules: Rules, served: Served) -> Iterator[Check]:
+    """What serving costs against its limits, and what clients of the champion would notice."""
     for name, key, limit, place in rules.limits:
-        if key in LATER:
-            text = f"{LATER[key]} needs the model server of a later version: remove '{key}', or override this check"
+        value, text = _cost(key, served)
+        if value is None:
             yield _check(name, Status.ERROR, text, place)
             continue
-        size = model_bytes / 1e6
         yield Check(
             name=name,
-            status=Status.PASSED if size <= limit else Status.FAILED,
-            message=f"the model directory has {size:.3g} MB",
+            status=Status.PASSED if value <= limit else Status.FAILED,
+            message=text,
             expected=f"<= {limit:g}",
-            observed=f"{size:.3g}",
+            observed=f"{value:.3g}",
             where=place,
         )
+    if rules.limits:
+        text = "; ".join(served.changes) or "nothing that a client of the champion would notice"
+        status = Status.FAILED if served.changes else Status.PASSED
+        yield _check(SIGNATURE, status, text, rules.where("serving"), Severity.WARN)
+
+
+def _cost(key: str, served: Served) -> tuple[float | None, str]:
+    """(what was measured, in words); None where it could not be."""
+    if key == "size_mb":
+        return served.model_bytes / 1e6, f"the model directory has {served.model_bytes / 1e6:.3g} MB"
+    facts = served.facts
+    if facts is None:
+        return None, f"not measured: {served.broken}"
+    if key == "memory_mb":
+        return facts.memory_mb, f"its server needs {facts.memory_mb:,.0f} MB at most"
+    return facts.p99_ms, f"99 % of {facts.requests:,} requests of one row took at most {facts.p99_ms:.3g} ms"
 
 
 def _check(name: str, status: Status, message: str, where: str, severity: Severity = Severity.FAIL) -> Check:

@@ -13,6 +13,7 @@ from mlops_ci.stages.overrides import verify_overrides
 HOLDOUT = "holdout"
 OVERLAP = "no training rows in the holdout"
 CHAMPION = "champion"
+SIGNATURE = "signature"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ class Rules:
     def names(self) -> list[str]:
         """Every name an override may have."""
         own = [*self.gates, *self.slices, *self.limits]
-        return [str(item[0]) for item in own] + [HOLDOUT, OVERLAP, CHAMPION]
+        return [str(item[0]) for item in own] + [HOLDOUT, OVERLAP, CHAMPION, SIGNATURE]
 
 
 def name_of(gate: Gate) -> str:

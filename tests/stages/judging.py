@@ -18,6 +18,7 @@ from mlops_ci.backends.holdouts import FileHoldouts
 from mlops_ci.backends.mlflow_registry import MlflowRegistry
 from mlops_ci.backends.mlflow_tracker import MlflowTracker
 from mlops_ci.backends.scorer import SubprocessScorer
+from mlops_ci.backends.server_trial import LocalServerTrial
 from mlops_ci.backends.uv_environments import UvEnvironments
 from mlops_ci.config.types import Evaluate, Gate, MetricSpec, Model, Train
 from mlops_ci.digests.directory import digest_directory, digest_file
@@ -27,8 +28,10 @@ from mlops_ci.records.codec import decode
 from mlops_ci.records.evaluation import EvaluationDetails
 from mlops_ci.records.models import Candidate
 from mlops_ci.records.results import Check, StageResult
+from mlops_ci.serving.code import copy_into
 from mlops_ci.stages.evaluate import Question, evaluate
 from mlops_ci.stages.scoring import Bench
+from mlops_ci.stages.served import Trial
 
 ROWS = 1500
 TODAY = date(2026, 3, 1)
@@ -123,7 +126,9 @@ class Lab:
             today=today,
             where=lambda dotted: f"mlops.yaml: {dotted}",
         )
-        return evaluate(question, registry=self.registry, bench=self.bench, say=self.said.append)
+        server = LocalServerTrial(environ=os.environ, server_code=copy_into)
+        trial = Trial(server=server, interpreter=lambda: PYTHON)
+        return evaluate(question, registry=self.registry, bench=self.bench, trial=trial, say=self.said.append)
 
     @property
     def holdout_digest(self) -> str:

@@ -12,7 +12,7 @@ import pytest
 from mlops_ci.config.types import Evaluate, Gate, MetricSpec, Model, Serving, Slice
 from mlops_ci.evaluation.problem import Problem, Scores
 from mlops_ci.ports import Overlap, PredictedRows
-from mlops_ci.records.evaluation import Interval, MetricResult, SliceResult
+from mlops_ci.records.evaluation import Interval, MetricResult, ServingFacts, SliceResult
 from mlops_ci.records.models import Version
 from mlops_ci.records.results import Check, Severity, Status, Verdict
 from mlops_ci.stages.contest import Contest, Opponent
@@ -20,6 +20,7 @@ from mlops_ci.stages.gates import check_gates
 from mlops_ci.stages.measuring import Measured
 from mlops_ci.stages.rules import Rules, name_of, numbered
 from mlops_ci.stages.scoring import Scored
+from mlops_ci.stages.served import Served
 
 PROBLEM = Problem(task="regression", y=np.zeros(100))
 SCORES = Scores(prediction=np.zeros(100))
@@ -65,7 +66,7 @@ def check(
     against: MetricResult | str | None = None,
     parts: tuple[SliceResult, ...] = (),
     overlap: Overlap | None = None,
-    size: int = 0,
+    served: Served | None = None,
     **keys: Any,
 ) -> dict[str, Check]:
     """The checks of a model whose config says `keys` below `evaluate`."""
@@ -87,7 +88,7 @@ def check(
     )
     rules = Rules(model=model, where=lambda key: f"mlops.yaml:{key}")
     rows = overlap or Overlap(rows=0, compared=("train.parquet",))
-    return {item.name: item for item in check_gates(rules, contest, found, rows, model_bytes=size)}
+    return {item.name: item for item in check_gates(rules, contest, found, rows, served or Served())}
 
 
 @pytest.mark.parametrize(
@@ -229,15 +230,30 @@ def test_slices(parts: tuple[SliceResult, ...], status: Status, words: str) -> N
     assert found["mae by c"].where == "mlops.yaml:slices[0]"
 
 
+FACTS = ServingFacts(requests=500, p50_ms=2.0, p99_ms=9.0, memory_mb=300.0, ready_seconds=4.0)
+LIMITS = Serving(size_mb=2.5, p99_ms=10, memory_mb=100)
+
+
 def test_serving() -> None:
-    found = check(metric=result(), size=3_000_000, serving=Serving(size_mb=2.5, p99_ms=10, memory_mb=100))
+    found = check(metric=result(), served=Served(model_bytes=3_000_000, facts=FACTS), serving=LIMITS)
     assert found["serving size_mb <= 2.5"].message == "the model directory has 3 MB"
-    assert [name for name, item in found.items() if item.red] == [
-        "serving size_mb <= 2.5",
-        "serving p99_ms <= 10",
-        "serving memory_mb <= 100",
-    ]
-    assert not check(metric=result(), size=2_000_000, serving=Serving(size_mb=2.5))["serving size_mb <= 2.5"].red
+    assert found["serving p99_ms <= 10"].message == "99 % of 500 requests of one row took at most 9 ms"
+    assert [name for name, item in found.items() if item.red] == ["serving size_mb <= 2.5", "serving memory_mb <= 100"]
+    assert found["signature"].status is Status.PASSED
+
+
+def test_serving_that_could_not_be_measured_is_red_with_the_reason() -> None:
+    found = check(metric=result(), served=Served(broken="it did not start"), serving=LIMITS)
+    assert found["serving p99_ms <= 10"].red
+    assert found["serving p99_ms <= 10"].message == "not measured: it did not start"
+    assert found["serving memory_mb <= 100"].red
+
+
+def test_another_signature_is_a_warning() -> None:
+    changed = Served(facts=FACTS, changes=("input a is gone", "output y: long → double"))
+    found = check(metric=result(), served=changed, serving=LIMITS)["signature"]
+    assert (found.status, found.severity) == (Status.FAILED, Severity.WARN)
+    assert found.message == "input a is gone; output y: long → double"
 
 
 @pytest.mark.parametrize(

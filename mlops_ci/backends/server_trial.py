@@ -1,0 +1,99 @@
+"""Serves a model for a moment with the real model server, and measures what a request costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.errors import BackendError, StageFailed
+from mlops_ci.io import clock, http, process
+from mlops_ci.ports import Interpreter, TrialJob
+from mlops_ci.records.evaluation import ServingFacts
+
+START_SECONDS = 300.0
+WARM_UP = 20  # requests that are not counted: the first ones load what the later ones find
+TAIL = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalServerTrial:
+    """Keeps the ServerTrial port. `server_code` puts the server's files into a folder."""
+
+    environ: Mapping[str, str]
+    server_code: Callable[[Path], object]
+
+    def measure(self, job: TrialJob, *, interpreter: Interpreter, cwd: Path, log: Path) -> ServingFacts:
+        """Start, wait, ask one request after the other, stop."""
+        self.server_code(cwd / "code")
+        ready = cwd / "ready.json"
+        ready.unlink(missing_ok=True)
+        words: list[str | Path] = [interpreter.path, "-m", "mlops_ci.serving", "--model", job.model_directory]
+        words += ["--name", job.name, "--digest", job.model_digest, "--ready-file", ready]
+        env = {**interpreter.environ(self.environ), "PYTHONPATH": str(cwd / "code"), "PYTHONDONTWRITEBYTECODE": "1"}
+        begun = clock.stopwatch()
+        with process.running(words, cwd=cwd, env=env, log=log) as alive:
+            told = _started(ready, alive, log)
+            seconds = clock.stopwatch() - begun
+            times = _ask(job, f"http://127.0.0.1:{told['port']}/v1/models/{job.name}:predict", log)
+            memory = _memory(int(told["pid"]))
+        return ServingFacts(
+            requests=len(times),
+            p50_ms=round(1000 * _quantile(times, 0.5), 3),
+            p99_ms=round(1000 * _quantile(times, 0.99), 3),
+            memory_mb=memory,
+            ready_seconds=round(seconds, 3),
+        )
+
+
+def _started(ready: Path, alive: Callable[[], bool], log: Path) -> dict[str, Any]:
+    begun = clock.stopwatch()
+    while clock.stopwatch() - begun < START_SECONDS:
+        if ready.exists():
+            told: dict[str, Any] = json.loads(ready.read_text("utf-8"))
+            return told
+        if not alive():
+            raise _failed("the model server did not start", log)
+        clock.sleep(0.02)
+    raise _failed(f"the model server was not ready within {START_SECONDS:g} s", log)
+
+
+def _ask(job: TrialJob, url: str, log: Path) -> list[float]:
+    """Seconds of each request, sorted."""
+    times = []
+    try:
+        with http.Connection(url) as connection:
+            for _ in range(WARM_UP + job.requests):
+                begun = clock.stopwatch()
+                status = connection.post(job.request)
+                times.append(clock.stopwatch() - begun)
+                if status != 200:
+                    raise _failed(f"the model server answered {status}", log)
+    except BackendError as error:
+        if isinstance(error, StageFailed):
+            raise
+        raise _failed(f"the model server did not answer: {error.message}", log) from error
+    return sorted(times[WARM_UP:])
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    """The smallest value that at least this share of them does not exceed."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _memory(pid: int) -> float:
+    """The largest resident size in MB, as the kernel keeps it; 0 where it keeps none."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
+    except OSError:
+        return 0.0
+    found = next((line for line in lines if line.startswith("VmHWM:")), "VmHWM: 0 kB")
+    return round(int(found.split()[1]) * 1024 / 1e6, 1)
+
+
+def _failed(message: str, log: Path) -> StageFailed:
+    lines = log.read_text("utf-8", "replace").splitlines()[-TAIL:] if log.exists() else []
+    hint = "\n".join(["its last lines:", *(f"| {line}" for line in lines)]) if lines else ""
+    return StageFailed(message, hint=hint, docs="evaluation.md#serving-limits")
