@@ -306,6 +306,7 @@ class DeployJob:
     environment: str
     options: Mapping[str, Any]
     sequence: int
+    refuse: str = ""
     bring: Callable[[Path], Path]
     smoke: Callable[[str, Path], None]
 

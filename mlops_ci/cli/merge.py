@@ -11,9 +11,9 @@ from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import one_run, perform_one, show
 from mlops_ci.cli.session import Session, open_session
-from mlops_ci.cli.shipping import Part, blocked, way
+from mlops_ci.cli.shipping import way
 from mlops_ci.config.types import Model
-from mlops_ci.errors import MlopsError, UsageError
+from mlops_ci.errors import UsageError
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import StageResult, Status, exit_code
@@ -42,35 +42,40 @@ def command(dry_run: bool, **options: Any) -> int:
 
 
 def require_clean(session: Session) -> None:
-    """Raises UsageError where the working tree is not what its commit says."""
+    """Raises UsageError where the working tree is not what its commit says, or the commit is on no default branch."""
     if session.uncommitted:
         raise UsageError(
             f"the working tree has uncommitted changes ({session.uncommitted[0]}); a release must name its commit",
             hint="commit or stash them, then run again",
         )
+    if not session.git.is_merged(session.config.default_branch):
+        raise UsageError(
+            f"this commit is not on {session.default_branch}: only what was merged is shipped",
+            hint=f"merge it, then run on {session.default_branch}",
+        )
 
 
 def plans(session: Session, model: Model, item: Affected) -> Iterator[Step]:
-    """What would be done with one model, up to what is in the way."""
-    for part in parts(session, model, item):
+    """What would be done with one model; what needs a part that is blocked is left out."""
+    stopped: set[str] = set()
+    for part in way(session, model, item):
+        if stopped.intersection(part.needs):
+            stopped.add(part.stage)
+            continue
         step = part.plan()
         yield step
         if step.action is Action.BLOCKED:
-            return
+            stopped.add(part.stage)
 
 
 def ship(session: Session, item: Affected) -> Iterator[StageResult]:
-    """One model's way, up to the first part that is red; other models go theirs."""
-    for part in parts(session, session.model(item.model), item):
+    """One model's way; what needs a part that is red is left out, and other models go theirs."""
+    stopped: set[str] = set()
+    for part in way(session, session.model(item.model), item):
+        if stopped.intersection(part.needs):
+            stopped.add(part.stage)
+            continue
         result = perform_one(session, part.stage, item, part.run)
         yield result
         if result.status not in (Status.PASSED, Status.SKIPPED):
-            return
-
-
-def parts(session: Session, model: Model, item: Affected) -> Iterator[Part]:
-    """The model's way; where it can't go on, a last part that says why."""
-    try:
-        yield from way(session, model, item)
-    except MlopsError as error:
-        yield blocked(model, error)
+            stopped.add(part.stage)

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from mlops_ci.cli.options import common, config_options
+from mlops_ci.cli.parts import promotion, propose
 from mlops_ci.cli.rollback import find
 from mlops_ci.cli.run_stage import show
 from mlops_ci.cli.session import open_session
-from mlops_ci.cli.shipping import promotion, propose
 from mlops_ci.errors import UsageError
 from mlops_ci.stages.releases import read_release
 

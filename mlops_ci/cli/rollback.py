@@ -8,15 +8,17 @@ import click
 
 from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, config_options
+from mlops_ci.cli.parts import path_of
 from mlops_ci.cli.session import Session, open_session
-from mlops_ci.config import release_file
 from mlops_ci.config.types import Environment, Model
-from mlops_ci.errors import ConfigError, UsageError, did_you_mean
+from mlops_ci.errors import UsageError, did_you_mean
 from mlops_ci.io import clock
 from mlops_ci.records.codec import encode
+from mlops_ci.records.living import Outcome
 from mlops_ci.records.models import Release
 from mlops_ci.report.pull_section import section
 from mlops_ci.stages import deploy, promote
+from mlops_ci.stages.history import earlier, history
 from mlops_ci.stages.releases import folder, read_release
 
 
@@ -35,36 +37,44 @@ def command(environment: str, name: str, version: str, now: bool, **options: Any
     """
     session = open_session(common(options))
     model, place = find(session, name, environment)
-    known = history(session, model, place)
-    release = chosen(known, version, place)
+    release = chosen(*known_releases(session, model, place), version, place)
+    first = place is model.environments[0]
     if now:
-        served = deploy.apply(
-            deploy.plan(release, place, deployer=wiring.deployer(session.config, place)),
-            # One more than this commit's: until the pull request is merged, a rerun of 'merge' undoes nothing.
-            wiring.dock(session.config, place, sequence=session.git.count() + 1),
-            say=session.console.say,
-        )
-        session.console.show(served.reason)
-    if place is model.environments[0]:
+        serve_now(session, model, place, release, first=first)
+    if first:
         session.console.show(
-            f"{place.name} follows {session.default_branch}; to stay: git revert {known[0].commit[:12]}"
+            f"{place.name} follows {session.default_branch}: revert the commit there that brought what served, "
+            "so that the next merge keeps this"
         )
         return 0
-    outcome = propose(session, model, place, release, known[0])
+    outcome = propose(session, model, place, release)
     if session.console.json:
         session.console.document(encode(outcome))
     session.console.show(f"pull request #{outcome.number} {outcome.action.value}: {outcome.reason}")
-    return 0
+    return 0 if outcome.action in promote.PASSING else GateFailed.exit_code
 
 
-def propose(session: Session, model: Model, place: Environment, release: Release, current: Release) -> Any:
+def serve_now(session: Session, model: Model, place: Environment, release: Release, *, first: bool) -> None:
+    """Serve it before anybody merges anything; what served is refused here until the file names another release."""
+    deployer = wiring.deployer(session.config, place)
+    if not first:
+        verified(session, model, place, release)
+    serving = deployer.serving(model.name, place.name)
+    dock = wiring.dock(session.config, place, sequence=session.git.count())
+    refuse = serving.release.model_digest if serving and serving.release != release else ""
+    planned = deploy.plan(release, place, deployer=deployer)
+    served = deploy.apply(planned, dock, say=session.console.say, refuse=refuse)
+    session.console.show(served.reason)
+
+
+def propose(session: Session, model: Model, place: Environment, release: Release) -> Outcome:
     """The pull request of the rollback, one an environment, kept current."""
     made = promote.Promotion(
         model=model,
         release=release,
         source=place,
         target=place,
-        current=current,
+        current=read_release(session.config, model.name, place.name, tree=session.project.tree),
         folder=folder(session.config, session.project.tree),
     )
     return promote.take_back(
@@ -90,33 +100,29 @@ def find(session: Session, name: str, environment: str) -> tuple[Model, Environm
     return model, known[environment]
 
 
-def history(session: Session, model: Model, place: Environment) -> list[Release]:
-    """What git wanted here, the latest first; of the first environment, what was served. Each release once."""
+def known_releases(session: Session, model: Model, place: Environment) -> tuple[list[Release], list[Release]]:
+    """(where a rollback goes by itself, all that have served), the latest first, without the release of now.
+
+    Of the first environment only what was served is known: which of several came before, nobody can say.
+    """
     if place is model.environments[0]:
-        return list(wiring.deployer(session.config, place).recorded(model.name, place.name))
-    path = release_file.path_of(model.name, place.name)
-    current = read_release(session.config, model.name, place.name, tree=session.project.tree)
-    found = [current] if current else []
-    for content in session.git.versions(f"{folder(session.config, session.project.tree)}{path}"):
-        try:
-            release = release_file.parse(content, path=path) if content else None
-        except ConfigError:
-            continue
-        if release is not None and release not in found:
-            found.append(release)
-    return found
+        others = list(wiring.deployer(session.config, place).recorded(model.name, place.name))[1:]
+        return (others if len(others) == 1 else []), others
+    seen = history(session.git, path_of(session, model, place))
+    current = seen[0] if seen else None
+    everything = {item.model_digest: item for item in reversed(seen) if item is not None and item != current}
+    return earlier(seen), list(reversed(everything.values()))
 
 
-def chosen(known: list[Release], version: str, place: Environment) -> Release:
-    """The release to bring back. Raises UsageError where there is none."""
-    earlier = known[1:]
-    if not version and earlier:
-        return earlier[0]
-    for release in earlier:
+def chosen(before: list[Release], known: list[Release], version: str, place: Environment) -> Release:
+    """The release to bring back. Raises UsageError where there is none, or it has to be named."""
+    if not version and before:
+        return before[0]
+    for release in known:
         if release.version == version:
             return release
-    there = ", ".join(release.version for release in earlier) or "none"
-    what = (
-        f"version {version} has never served in {place.name}" if version else f"nothing served in {place.name} before"
-    )
-    raise UsageError(what, hint=f"earlier versions there: {there}")
+    there = ", ".join(release.version for release in known) or "none"
+    if version or not known:
+        what = f"version {version} has never served" if version else "nothing else has ever served"
+        raise UsageError(f"{what} in {place.name}", hint=f"other versions there: {there}")
+    raise UsageError(f"several have served in {place.name}: name one with --to", hint=f"versions: {there}")

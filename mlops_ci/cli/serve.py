@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from mlops_ci.errors import UsageError, did_you_mean
 from mlops_ci.ports import Deployer
 from mlops_ci.records.codec import encode
 from mlops_ci.records.serving import Serving
+from mlops_ci.report.clean import plain
 
 Place = tuple[Model, Environment, Deployer]
 model_argument = click.argument("model", required=False, default="")
@@ -57,9 +59,12 @@ def logs(model: str, environment: str, lines: int, **options: Any) -> int:
     serving = deployer.serving(chosen.name, place.name)
     if serving is None:
         raise UsageError(f"nothing is served in {place.name} for {chosen.name}", hint="mlops-ci serve ps")
-    with open(serving.log, encoding="utf-8", errors="replace") as file:
-        for text in file.readlines()[-lines:]:
-            session.console.show(text.rstrip("\n"))
+    try:
+        found = Path(serving.log).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        raise UsageError(f"there is no log at {serving.log}", hint="mlops-ci serve ps") from None
+    for text in found[-lines:]:
+        session.console.show(plain(text, longest=2000))
     return 0
 
 

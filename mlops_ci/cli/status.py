@@ -8,8 +8,8 @@ import click
 
 from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, common_options
+from mlops_ci.cli.parts import NEXT, path_of, released
 from mlops_ci.cli.session import Session, open_session
-from mlops_ci.cli.shipping import NEXT, released
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import GateFailed, MlopsError
 from mlops_ci.io import clock
@@ -72,7 +72,10 @@ def row(session: Session, model: Model, environment: Environment, item: Affected
             problem=str(error),
             mend=error.hint,
         )
-    first = environment is model.environments[0]
+    approved: tuple[str, ...] = ()
+    if environment is not model.environments[0]:
+        brought_by = session.git.last_change(path_of(session, model, environment))
+        approved = approvers(model.name, environment.name, brought_by, wiring.local_forge(session.config))
     return stand(
         model.name,
         environment.name,
@@ -80,7 +83,7 @@ def row(session: Session, model: Model, environment: Environment, item: Affected
         reason=reason,
         registry=session.registry,
         serving=serving,
-        approved=() if first else approvers(model.name, environment.name, wiring.local_forge(session.config)),
+        approved=approved,
     )
 
 

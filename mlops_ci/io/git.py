@@ -67,15 +67,41 @@ class Git:
         return done.stdout.strip() if done.code == 0 else ""
 
     def count(self) -> int:
-        """How many commits HEAD has behind it, itself among them: of two states of a branch the later has more."""
+        """How many commits HEAD has behind it, itself among them: of two states of a branch the later has more.
+
+        Raises RepositoryError in a shallow clone, which can't count.
+        """
+        self._whole()
         done = git_command.run(self.root, "rev-list", "--count", "HEAD")
         return int(done.stdout) if done.code == 0 else 0
 
     def versions(self, path: str) -> tuple[bytes, ...]:
-        """What a file held in HEAD's history, the newest first, each time it changed; a deleted one holds nothing."""
-        done = git_command.run(self.root, "log", "--format=%H", "--", path)
+        """What a file held in HEAD's history, the newest first, each time it changed; a deleted one holds nothing.
+
+        Raises RepositoryError in a shallow clone.
+        """
+        self._whole()
+        done = git_command.run(self.root, "log", "--full-history", "--format=%H", "--", path)
         found = (self.tree(commit) for commit in done.stdout.split())
         return tuple(tree.read(path) if tree.exists(path) else b"" for tree in found)
+
+    def last_change(self, path: str) -> str:
+        """The commit that changed a file last, '' where none did."""
+        return git_command.run(self.root, "log", "-1", "--format=%H", "--", path).stdout.strip()
+
+    def is_merged(self, default_branch: str = "") -> bool:
+        """Whether HEAD is part of the default branch, the local or the remote's."""
+        name = self.default_branch(default_branch)
+        tips = (f"refs/heads/{name}", f"refs/remotes/origin/{name}")
+        return any(
+            git_command.run(self.root, "merge-base", "--is-ancestor", "HEAD", tip).code == 0
+            for tip in tips
+            if self._commit(tip) is not None
+        )
+
+    def _whole(self) -> None:
+        if self.shallow:
+            raise RepositoryError("this clone is shallow: what was released is not in it", hint=WHOLE_HISTORY)
 
     def dirty(self) -> tuple[str, ...]:
         """Paths that differ from HEAD or are untracked (ignored ones and our own left out), sorted."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError, MlopsError, StaleError
-from mlops_ci.io import files
 from mlops_ci.ports import Deployer, DeployJob, Registry, Say
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release, Version
@@ -91,8 +90,8 @@ def plan(release: Release, environment: Environment, *, deployer: Deployer) -> P
     return Plan(release=release, environment=environment, serving=now, rollback=rollback)
 
 
-def apply(planned: Plan, dock: Dock, *, say: Say) -> StageResult:
-    """Carry the plan out; twice is the same as once.
+def apply(planned: Plan, dock: Dock, *, say: Say, refuse: str = "") -> StageResult:
+    """Carry the plan out; twice is the same as once. `refuse` is a model digest that may not come back by itself.
 
     Raises GateFailed where the smoke failed, and what served before serves on; StaleError where the stored model is
     not the one that was registered; BackendError where a back end fails.
@@ -108,6 +107,7 @@ def apply(planned: Plan, dock: Dock, *, say: Say) -> StageResult:
         environment=environment.name,
         options=environment.options,
         sequence=dock.sequence,
+        refuse=refuse,
         bring=lambda into: bring(release, into, dock, say=say),
         smoke=check,
     )
@@ -167,12 +167,12 @@ def bring(release: Release, into: Path, dock: Dock, *, say: Say) -> Path:
     """
     stored = dock.home.tracker.fetch(release.run_id, "model", into)
     try:
-        found = digest_directory(stored) if stored else "nothing"
+        found = digest_directory(stored)[:12] if stored else "nothing"
     except MlopsError as error:
         found = str(error)
-    if found != release.model_digest:
+    if found != release.model_digest[:12]:
         raise StaleError(
-            f"the stored model is not the one that was released: {found[:12]} instead of {release.model_digest[:12]}",
+            f"the stored model is not the one that was released: {found} instead of {release.model_digest[:12]}",
             hint="somebody changed the artifacts of its run; what serves now serves on",
         )
     dock.home.tracker.fetch(release.run_id, SMOKE, into)
@@ -180,5 +180,4 @@ def bring(release: Release, into: Path, dock: Dock, *, say: Say) -> Path:
     scratch = into / "described"
     interpreter = environment_of(release.run_id, dock.home, scratch, say, extra=dock.requirements)
     shutil.rmtree(scratch, ignore_errors=True)
-    files.write_text(into / "python-version", interpreter.version)
     return interpreter.path

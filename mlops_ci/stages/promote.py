@@ -159,14 +159,18 @@ def require(
     *,
     deployer: Callable[[Environment], Deployer],
     forge: Forge,
+    brought_by: str,
     now: datetime,
 ) -> None:
-    """Raises GateFailed where the environment asks for more than this release has: `requires` in the config."""
+    """Raises GateFailed where the environment asks for more than this release has: `requires` in the config.
+
+    `brought_by` is the commit that wrote the release file: approvals count for the pull request that it merged alone.
+    """
     wants = target.options.get("requires", {})
     if place := wants.get("verified_in"):
         _served_in(release, model, place, wants.get("min_soak", ""), deployer, now)
     if count := wants.get("approvals", 0):
-        _approved(release, target, count, forge)
+        _approved(release, target, count, brought_by, forge)
 
 
 def _served_in(
@@ -194,15 +198,15 @@ def _served_in(
         )
 
 
-def _approved(release: Release, target: Environment, count: int, forge: Forge) -> None:
-    """By the pull request that brought it: the latest merged one of this promotion."""
-    merged = forge.pulls(branch=branch_of(f"promote/{release.model}/{target.name}"), state=PullState.MERGED)
-    approvals = forge.approvals(merged[0].number) if merged else ()
-    people = {item.author for item in approvals if item.commit == merged[0].head}
+def _approved(release: Release, target: Environment, count: int, brought_by: str, forge: Forge) -> None:
+    pulls = forge.pulls(branch=branch_of(f"promote/{release.model}/{target.name}"), state=PullState.MERGED)
+    brought = next((pull for pull in pulls if pull.merge_commit == brought_by), None)
+    approvals = forge.approvals(brought.number) if brought else ()
+    people = {item.author for item in approvals if brought and item.commit == brought.head}
     if len(people) < count:
         raise GateFailed(
-            f"{target.name} asks for {count} approvals; the promotion has {len(people)}",
-            hint="have it approved before it is merged: 'mlops-ci forge approve NUMBER'",
+            f"{target.name} asks for {count} approvals; what brought version {release.version} has {len(people)}",
+            hint="revert it, have the promotion approved ('mlops-ci forge approve NUMBER'), and merge it again",
             docs="deploy.md#requirements",
         )
 

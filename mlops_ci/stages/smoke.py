@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.errors import GateFailed
+from mlops_ci.errors import BackendError, GateFailed
 from mlops_ci.io import http
 
 DIGEST_HEADER = "x-mlops-model-digest"
@@ -25,9 +25,8 @@ def smoke(url: str, *, name: str, digest: str, rows: Path | None) -> int:
     _identity(url, name, digest)
     if rows is None or not rows.is_file():
         return 0
-    recorded = json.loads(rows.read_text("utf-8"))
-    found = _ask(f"{url}/v1/models/{name}:predict", recorded["request"], digest)
-    given, wanted = found.get("predictions"), recorded["predictions"]
+    request, wanted = _recorded(rows)
+    given = _ask(f"{url}/v1/models/{name}:predict", request, digest).get("predictions")
     if not isinstance(given, list) or len(given) != len(wanted):
         count = len(given) if isinstance(given, list) else "no"
         raise GateFailed(f"it gave {count} predictions for {len(wanted)} rows")
@@ -35,6 +34,16 @@ def smoke(url: str, *, name: str, digest: str, rows: Path | None) -> int:
         if not same(one, other):
             raise GateFailed(f"its answer for smoke row {row} is not the one that was judged")
     return len(wanted)
+
+
+def _recorded(rows: Path) -> tuple[Any, list[Any]]:
+    try:
+        found = json.loads(rows.read_text("utf-8"))
+        return found["request"], list(found["predictions"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BackendError(
+            "the recorded smoke rows are not readable", hint="judge the pull request again, which records them anew"
+        ) from None
 
 
 def _identity(url: str, name: str, digest: str) -> None:

@@ -67,7 +67,10 @@ def _differences(
     return "", ""
 
 
-def approvers(model: str, environment: str, forge: Forge) -> tuple[str, ...]:
-    """Who approved the promotion that was merged last into this environment."""
+def approvers(model: str, environment: str, brought_by: str, forge: Forge) -> tuple[str, ...]:
+    """Who approved, as it was merged, the promotion that the commit `brought_by` is of."""
     merged = forge.pulls(branch=branch_of(f"promote/{model}/{environment}"), state=PullState.MERGED)
-    return tuple(dict.fromkeys(item.author for item in forge.approvals(merged[0].number))) if merged else ()
+    brought = next((pull for pull in merged if pull.merge_commit == brought_by), None)
+    if brought is None:
+        return ()
+    return tuple(dict.fromkeys(a.author for a in forge.approvals(brought.number) if a.commit == brought.head))

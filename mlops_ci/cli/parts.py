@@ -1,0 +1,287 @@
+"""The parts of a model's way after a merge, wired. Each says what it would do, and does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mlops_ci.cli import evaluate, register, wiring
+from mlops_ci.cli.run_stage import StageFunction
+from mlops_ci.cli.session import Session
+from mlops_ci.config import release_file
+from mlops_ci.config.types import Environment, Model
+from mlops_ci.errors import BackendError, MlopsError, StaleError
+from mlops_ci.io import clock
+from mlops_ci.ports import Say
+from mlops_ci.records.affected import Affected
+from mlops_ci.records.models import Release
+from mlops_ci.records.plans import Action, Step
+from mlops_ci.records.results import StageResult, Status
+from mlops_ci.report.pull_section import section
+from mlops_ci.stages import deploy, promote
+from mlops_ci.stages.history import history, returns, taken_back
+from mlops_ci.stages.releases import folder
+from mlops_ci.stages.rules import environments_of
+
+NEXT = "(next)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One stage of the way. `needs` are stages without which it makes no sense."""
+
+    stage: str
+    plan: Callable[[], Step]
+    run: StageFunction
+    needs: tuple[str, ...] = ()
+
+
+def fixed(model: Model, stage: str, action: Action, status: Status, reason: str) -> Part:
+    """A part whose answer is known already."""
+    step = Step(model=model.name, stage=stage, action=action, what=reason)
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        return StageResult(stage=stage, model=model.name, status=status, reason=reason)
+
+    return Part(stage=stage, plan=lambda: step, run=run)
+
+
+def skipping(model: Model) -> Part:
+    """A model that is served nowhere, and that this commit leaves as it is."""
+    reason = "this commit does not affect it, and no environment serves it"
+    return fixed(model, "register", Action.SKIP, Status.SKIPPED, reason)
+
+
+def blocked(model: Model, stage: str, error: MlopsError) -> Part:
+    """Something is in the way; other parts and models go on."""
+    step = Step(model=model.name, stage=stage, action=Action.BLOCKED, what=str(error), exit_code=error.exit_code)
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        raise error
+
+    return Part(stage=stage, plan=lambda: step, run=run)
+
+
+def recorded(session: Session, model: Model, environment: Environment, item: Affected) -> Release | None:
+    """A release with these inputs that has served here: it needs no judgement, no registry and no tracker."""
+    found = wiring.deployer(session.config, environment).recorded(model.name, environment.name)
+    return next((release for release in found if release.inputs_digest == item.inputs_digest), None)
+
+
+def released(session: Session, model: Model, environment: Environment, item: Affected) -> Release:
+    """What the first environment shall serve; its version is NEXT where it is not registered yet.
+
+    Raises StaleError where nothing was trained with these inputs.
+    """
+    if (known := recorded(session, model, environment, item)) is not None:
+        return known
+    candidate = session.tracker.find(model.name, item.inputs_digest)
+    if candidate is None:
+        raise StaleError(
+            f"nothing was trained with the inputs of this commit ({item.inputs_digest[:12]})",
+            hint=f"mlops-ci pull-request --model {model.name}",
+        )
+    version = session.registry.version_of(model.name, candidate.model_digest)
+    if version is not None:
+        return deploy.release_of(version, model)
+    return Release(
+        model=model.name,
+        version=NEXT,
+        model_digest=candidate.model_digest,
+        inputs_digest=candidate.inputs_digest,
+        run_id=candidate.run_id,
+    )
+
+
+def path_of(session: Session, model: Model, environment: Environment) -> str:
+    """The release file from the root of the repository."""
+    return f"{folder(session.config, session.project.tree)}{release_file.path_of(model.name, environment.name)}"
+
+
+def verified(session: Session, model: Model, environment: Environment, named: Release) -> Release:
+    """A release file's release, held against the registry, or, where that is down, against what has served here.
+
+    Raises StaleError for one that nobody registered like this, GateFailed where the environment asks for more. A
+    release that comes back is not asked again.
+    """
+    target = wiring.deployer(session.config, environment)
+    served = named in target.recorded(model.name, environment.name)
+    try:
+        version = session.registry.version_of(model.name, named.model_digest)
+        known = version is not None and replace(deploy.release_of(version, model), serving=named.serving) == named
+    except BackendError:
+        known = served
+    if not known:
+        raise StaleError(
+            f"the release file of {environment.name} names a release that nobody registered like this",
+            hint="release files are written by promotions alone: revert the commit that changed it",
+            docs="forge.md#release-files",
+        )
+    path = path_of(session, model, environment)
+    if not served and not returns(named, history(session.git, path)):
+        promote.require(
+            named,
+            model,
+            environment,
+            deployer=lambda found: wiring.deployer(session.config, found),
+            forge=wiring.local_forge(session.config),
+            brought_by=session.git.last_change(path),
+            now=clock.now(),
+        )
+    return named
+
+
+def rules_unchanged(session: Session, model: Model, item: Affected, known: Release) -> Part:
+    """This commit changes gates, suites or holdout and not the model: what serves must have been judged by them."""
+
+    def check() -> None:
+        candidate = session.tracker.find(model.name, item.inputs_digest)
+        judgement = candidate.judgement if candidate else None
+        if judgement is None or judgement.digest != item.judgement_digest:
+            raise StaleError(
+                "gates, metrics, suites or holdout have changed since this candidate was judged",
+                hint=f"mlops-ci pull-request --model {model.name}",
+            )
+
+    def plan() -> Step:
+        try:
+            check()
+        except MlopsError as error:
+            return blocked(model, "register", error).plan()
+        what = f"version {known.version} was judged by these rules"
+        return Step(model=model.name, stage="register", action=Action.DONE, what=what)
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        check()
+        reason = f"version {known.version} was judged by these rules"
+        return StageResult(stage="register", model=model.name, status=Status.PASSED, reason=reason)
+
+    return Part(stage="register", plan=plan, run=run)
+
+
+def registering(session: Session, model: Model, item: Affected) -> Part:
+    """Register what was judged; judged again first, from stored predictions, where the champion has changed since."""
+
+    def plan() -> Step:
+        return next(iter(register.steps(session, model, item)))
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        if (reason := outdated(session, model, item)) is not None:
+            say(f"{reason}: judging again")
+            judged = evaluate.stage_function(session)(model, item, say)
+            if judged.status is not Status.PASSED:
+                return replace(judged, stage="register", reason=f"{reason}; judged again: {judged.reason}")
+        return register.stage_function(session)(model, item, say)
+
+    return Part(stage="register", plan=plan, run=run)
+
+
+def outdated(session: Session, model: Model, item: Affected) -> str | None:
+    """Why a green judgement no longer counts as it is: it was made against another champion than today's."""
+    candidate = session.tracker.find(model.name, item.inputs_digest)
+    if candidate is None or candidate.judgement is None or not candidate.judgement.passed or model.evaluate is None:
+        return None
+    if candidate.judgement.digest != item.judgement_digest:
+        return None
+    environment = environments_of(model)[0]
+    champion = session.registry.champion(model.name, environment)
+    now = champion.model_digest if champion else ""
+    if now in (candidate.judgement.champion, candidate.model_digest):
+        return None
+    return f"the champion of {environment} has changed since the judgement"
+
+
+def serving(
+    session: Session, model: Model, environment: Environment, release: Callable[[], Release], *, needs: tuple[str, ...]
+) -> Part:
+    """Serve a release in an environment."""
+    stage = f"deploy-{environment.name}"
+
+    def planned() -> deploy.Plan:
+        return deploy.plan(release(), environment, deployer=wiring.deployer(session.config, environment))
+
+    def plan() -> Step:
+        try:
+            return planned().step
+        except MlopsError as error:
+            return blocked(model, stage, error).plan()
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        found = planned()
+        if found.release.version == NEXT:
+            raise StaleError("what was trained last with these inputs is not registered", hint="mlops-ci merge")
+        say(found.step.sentence())
+        dock = wiring.dock(session.config, environment, sequence=session.git.count())
+        return deploy.apply(found, dock, say=say)
+
+    return Part(stage=stage, plan=plan, run=run, needs=needs)
+
+
+def removing(session: Session, model: Model, environment: Environment) -> Part:
+    """Stop serving where git names no release any more."""
+    stage = f"deploy-{environment.name}"
+    what = f"git names no release for {environment.name} any more"
+    step = Step(model=model.name, stage=stage, action=Action.DO, what=f"stop serving: {what}")
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        wiring.deployer(session.config, environment).delete(model.name, environment.name)
+        return StageResult(stage=stage, model=model.name, status=Status.PASSED, reason=f"nothing serves: {what}")
+
+    return Part(stage=stage, plan=lambda: step, run=run)
+
+
+def proposing(session: Session, model: Model, source: Environment, target: Environment, named: Release | None) -> Part:
+    """Propose for the next environment what serves in this one."""
+    stage = f"promote-{target.name}"
+
+    def plan() -> Step:
+        found = promotion(session, model, source, target, named)
+        if isinstance(found, str):
+            return Step(model=model.name, stage=stage, action=Action.SKIP, what=found)
+        if found.release == named:
+            what = f"{target.name} has version {found.release.version}"
+            return Step(model=model.name, stage=stage, action=Action.DONE, what=what)
+        return Step(model=model.name, stage=stage, action=Action.DO, what=found.title)
+
+    def run(model: Model, item: Affected, say: Say) -> StageResult:
+        found = promotion(session, model, source, target, named)
+        if isinstance(found, str):
+            return StageResult(stage=stage, model=model.name, status=Status.SKIPPED, reason=found)
+        return propose(session, found)
+
+    return Part(stage=stage, plan=plan, run=run, needs=(f"deploy-{source.name}",))
+
+
+def promotion(
+    session: Session,
+    model: Model,
+    source: Environment,
+    target: Environment,
+    named: Release | None,
+    *,
+    again: bool = False,
+) -> promote.Promotion | str:
+    """What can be promoted, or why nothing can. `again` takes what was taken back, too."""
+    now = wiring.deployer(session.config, source).serving(model.name, source.name)
+    if now is None or not now.answering:
+        return f"nothing serves in {source.name}"
+    version = now.release.version
+    if not again and taken_back(now.release, history(session.git, path_of(session, model, target))):
+        cure = f"mlops-ci promote --environment {target.name} --release {version}"
+        return f"version {version} was taken back from {target.name}; '{cure}' proposes it again"
+    prefix = folder(session.config, session.project.tree)
+    return promote.Promotion(
+        model=model, release=now.release, source=source, target=target, current=named, folder=prefix
+    )
+
+
+def propose(session: Session, found: promote.Promotion) -> StageResult:
+    """Open or update the promotion's pull request."""
+    return promote.propose(
+        found,
+        forge=wiring.local_forge(session.config),
+        base=session.default_branch,
+        section=section,
+        now=clock.now(),
+        sequence=session.git.count(),
+    )
