@@ -8,10 +8,10 @@ import click
 
 from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, config_options
-from mlops_ci.cli.parts import path_of
+from mlops_ci.cli.parts import path_of, verified
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.config.types import Environment, Model
-from mlops_ci.errors import UsageError, did_you_mean
+from mlops_ci.errors import GateFailed, UsageError, did_you_mean
 from mlops_ci.io import clock
 from mlops_ci.records.codec import encode
 from mlops_ci.records.living import Outcome
@@ -32,8 +32,8 @@ def command(environment: str, name: str, version: str, now: bool, **options: Any
     """Bring an earlier release back, as a pull request.
 
     The pull request writes the earlier release into the environment's release file; its merge serves it, from what
-    was recorded: nothing is trained, built or judged. The first environment follows the default branch: there the
-    command names the 'git revert' that does the same.
+    was recorded: nothing is trained, built or judged. The first environment follows the default branch: there only
+    --now does something, until the commit that brought what served is reverted.
     """
     session = open_session(common(options))
     model, place = find(session, name, environment)

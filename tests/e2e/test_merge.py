@@ -17,12 +17,14 @@ from tests.e2e.person import Person
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 TRACKING = 'tracking: {uri: "${MLFLOW_TRACKING_URI:-sqlite:///.mlops/mlflow.db}"}\n'
 DOWN = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+WANTS = "{verified_in: staging, approvals: 1}"
 
 
 @pytest.fixture
 def shop(toy: Person) -> Iterator[Person]:
     """The toy with two environments; whatever it serves is stopped at the end."""
-    text = config(sys.executable).replace("production: {target: local}", "staging: {}\n      production: {}")
+    places = f"staging: {{}}\n      production: {{requires: {WANTS}}}"
+    text = config(sys.executable).replace("production: {target: local}", places)
     toy.write("mlops.yaml", text.replace("version: 1\n", f"version: 1\n{TRACKING}"))
     toy.commit("Serve in two environments")
     yield toy
@@ -68,6 +70,7 @@ def test_from_a_merge_to_production_and_back(shop: Person) -> None:
     assert "unchanged" in again
     assert served(shop, "staging")["since"] == staging["since"]
 
+    shop.mlops("forge", "approve", "1")
     shop.mlops("forge", "merge", "1")
     shop.mlops("merge")
     production = served(shop, "production")
@@ -87,6 +90,7 @@ def test_from_a_merge_to_production_and_back(shop: Person) -> None:
 
     runs = len(shop.runs())
     shop.mlops("status")
+    shop.mlops("forge", "approve", "2")
     shop.mlops("forge", "merge", "2")
     said = shop.mlops("status", expect=10)
     assert "version 2 should serve, and version 1 does" in said
@@ -118,6 +122,7 @@ def test_from_a_merge_to_production_and_back(shop: Person) -> None:
 
 
 def test_what_nobody_judged_is_not_shipped(shop: Person) -> None:
+    assert "is not on main: only what was merged is shipped" in shop.mlops("merge", expect=2)
     shop.git("checkout", "-q", "main")
     shop.git("merge", "-q", "first")
     said = shop.mlops("merge", expect=11)
@@ -163,6 +168,7 @@ def test_a_release_file_that_nobody_wrote_is_refused(shop: Person) -> None:
     judged(shop, "first")
     shop.mlops("merge")
     shop.mlops("forge", "merge", "1")
+    assert "production asks for 1 approvals" in shop.mlops("merge", expect=10)
     path = "releases/toy/production.yaml"
     shop.write(path, (shop.home / path).read_text().replace('version: "1"', 'version: "7"'))
     shop.commit("Edit it by hand")
