@@ -23,6 +23,7 @@ from mlops_ci.records.models import Release
 FOLDER = "releases"
 MAX_BYTES = 64 * 1024
 DOCS = "forge.md#release-files"
+ENDS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 HEAD = "# Written by mlops-ci; a promotion's pull request changes it, and reverting that rolls back. Do not edit it.\n"
 
@@ -66,8 +67,8 @@ def _serving(settings: Mapping[str, str]) -> str:
 
 
 def _scalar(value: str) -> str:
-    """Text in double quotes, which JSON and YAML write alike."""
-    return json.dumps(value, ensure_ascii=False)
+    """Text in double quotes, which JSON and YAML write alike but for what YAML takes for the end of a line."""
+    return ENDS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def parse(content: bytes, *, path: str, model: str = "") -> Release:
