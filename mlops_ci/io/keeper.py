@@ -134,10 +134,10 @@ class Keeper:
 
     def revive(self) -> None:
         """Start what the keeper before kept. A note that is broken, or names what is gone, keeps nobody from coming."""
-        for left in self.folder.glob("ready-*.json"):
-            left.unlink(missing_ok=True)
         known = read(self.folder / "active.json")
         try:
+            for left in self.folder.glob("ready-*.json"):
+                left.unlink(missing_ok=True)
             self.active = self.start(known) if known else None
         except Exception:
             traceback.print_exc()

@@ -132,6 +132,9 @@ class DeployerContract:
         assert stage.answer(served.url) == 2.0
         with pytest.raises(StaleError, match="taken back here"):
             stage.deploy(0)
+        stage.deployer.delete(served.release.model, ENVIRONMENT)
+        with pytest.raises(StaleError, match="taken back here"):
+            stage.deploy(0)
 
     def test_a_failed_smoke_leaves_what_served_before(self, stage: Stage) -> None:
         served, _ = stage.deploy(0)

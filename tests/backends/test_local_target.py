@@ -20,6 +20,8 @@ from mlops_ci.backends.local_target import LocalTarget
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError, ConfigError, GateFailed, StaleError
 from mlops_ci.io import http
+from mlops_ci.ports import DeployJob
+from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import ENVIRONMENT, DeployerContract, Stage
 
@@ -274,3 +276,44 @@ def test_nothing_is_left_to_come_back_where_the_keeper_was_killed_before_the_del
     stage.deployer.delete("toy", ENVIRONMENT)
     assert not (keeper(stage).folder / "active.json").exists()
     assert stage.serving() is None
+
+
+def test_logs_of_servers_long_gone_go(tmp_path: Path) -> None:
+    logs = [tmp_path / f"server-{number}.log" for number in range(local_target.LOGS + 3)]
+    for number, log in enumerate(logs):
+        log.write_text("")
+        os.utime(log, (number, number))
+    (tmp_path / "server-1.log.1").write_text("")
+    local_target._prune_logs(tmp_path, {logs[0]})
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {log.name for log in [logs[0], *logs[-local_target.LOGS + 1 :]]}
+
+
+def test_the_last_lines_are_those_at_the_end_of_a_long_log(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("before\n" + "x" * 2_000_000 + "\nthe reason\n")
+    assert local_target._tail(log, 7)[-1] == "| the reason"
+    log.write_text("before\n")
+    assert local_target._tail(log, 7) == []
+
+
+@pytest.mark.parametrize(
+    ("refuse", "serves", "noted"),
+    [("", 1, "bad"), ("", 2, ""), ("worse", 1, "worse"), ("worse", 2, "worse"), ("digest 1", 2, "")],
+)
+def test_another_model_ends_that_one_is_refused(refuse: str, serves: int, noted: str) -> None:
+    first, second = (
+        Release(model="toy", version="1", model_digest=f"digest {number}", inputs_digest="", run_id="")
+        for number in (1, 2)
+    )
+    job = DeployJob(
+        release=first,
+        environment=ENVIRONMENT,
+        options={},
+        sequence=1,
+        bring=lambda into: into,
+        smoke=lambda url, kept: None,
+        refuse=refuse,
+    )
+    before = {"release": encode(first if serves == 1 else second), "refused": "bad"}
+    assert local_target._refused(job, before) == noted
