@@ -300,6 +300,9 @@ class DeployJob:
     `bring` puts `model/`, the server's `code/`, and `smoke.json` where there is one, into a folder and returns the
     Python that serves it; it is called only where the target does not hold the release already. `smoke` is called
     with the new server's address and that folder before any request of a user reaches it, and raises GateFailed.
+
+    `refuse` is the digest of the model that is taken back with this: until something else is deployed, only a job that
+    refuses another brings it here again.
     """
 
     release: Release
@@ -309,6 +312,7 @@ class DeployJob:
     refuse: str = ""
     bring: Callable[[Path], Path]
     smoke: Callable[[str, Path], None]
+    refuse: str = ""
 
 
 class Deployer(Protocol):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import shutil
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,10 @@ PATIENCE = 15.0  # seconds for a keeper to come up
 SCRIPT = Path(process.__file__).with_name("keeper.py")
 
 
+class NotReady(BackendError):
+    """The keeper lives, and what was asked of it was not done in time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class KeeperClient:
     """One keeper, in `folder`; see io/keeper.py for what it does and says."""
@@ -25,13 +31,13 @@ class KeeperClient:
     folder: Path
 
     def alive(self) -> bool:
-        """Whether a keeper is at work here: it holds its lock as long as it lives."""
+        """Whether a keeper is at work here: it holds its lock, alone, as long as it lives."""
         try:
             descriptor = os.open(self.folder / "keeper.lock", os.O_RDWR)
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: who else looks is no keeper
         except BlockingIOError:
             return True
         finally:
@@ -45,11 +51,33 @@ class KeeperClient:
     def up(self, *, host: str, port: int) -> int:
         """Start the keeper where none is at work, and return its port. Raises BackendError with its reason."""
         if not self.alive():
-            (self.folder / "keeper.json").unlink(missing_ok=True)
+            self.sweep()
             words: list[str | Path] = [process.own_python(), "-I", "-S", SCRIPT, self.folder, host, str(port)]
             process.detach(words, cwd=self.folder, log=self.folder / "keeper.log")
         known = self._wait()
-        return int(known["port"])
+        return whole(known, "port")
+
+    def stop(self, *, seconds: float) -> None:
+        """End the servers and their keeper. Raises BackendError where it still lives after `seconds`."""
+        if self.alive():
+            with contextlib.suppress(BackendError):  # it may be about to end already
+                self.ask({"do": "stop"})
+            begun = clock.stopwatch()
+            while self.alive():
+                if clock.stopwatch() - begun > seconds:
+                    raise BackendError(
+                        f"the server's keeper did not end within {seconds:g} s",
+                        hint=f"it is process {self.known().get('pid', 'unknown')}; run the same command again",
+                    )
+                clock.sleep(0.02)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what a keeper that was killed left: what it told of itself, and its socket's folder."""
+        control = Path(str(read(self.folder / "keeper.json").get("control", "")))
+        if control.parent.name.startswith("mlops-ci-"):
+            shutil.rmtree(control.parent, ignore_errors=True)
+        (self.folder / "keeper.json").unlink(missing_ok=True)
 
     def _wait(self) -> dict[str, Any]:
         begun = clock.stopwatch()
@@ -67,16 +95,17 @@ class KeeperClient:
         with Conversation(self.known()) as conversation:
             return conversation.say(command, timeout=10)
 
-    def start(self, server: str, argv: Sequence[str], env: Mapping[str, str], *, timeout: float) -> Starting:
-        """Start a server beside the one that serves; it goes when the answer is closed before it has switched."""
+    def start(self, spec: Mapping[str, Any], *, timeout: float) -> Starting:
+        """Start a server beside the one that serves; it goes when the answer is closed before it has switched.
+
+        `spec` is what keeper.py starts: id, argv, env, drain_seconds. Raises NotReady when the time is up.
+        """
         conversation = Conversation(self.known())
-        spec = {"id": server, "argv": list(argv), "env": dict(env)}
         try:
-            answer = conversation.say({"do": "start", "server": spec}, timeout=timeout)
+            return Starting(conversation, conversation.say({"do": "start", "server": spec}, timeout=timeout))
         except BaseException:
             conversation.close()
             raise
-        return Starting(conversation, answer)
 
 
 class Conversation:
@@ -99,19 +128,24 @@ class Conversation:
         self.close()
 
     def say(self, command: Mapping[str, Any], *, timeout: float) -> dict[str, Any]:
-        """Ask, and wait for the one answer."""
+        """Ask, and wait for the one answer. Raises BackendError where there is none, NotReady where it takes longer."""
         self.socket.settimeout(timeout)
         try:
             self.socket.sendall(json.dumps(command).encode() + b"\n")
             with self.socket.makefile("rb") as lines:
                 line = lines.readline()
         except TimeoutError:
-            raise BackendError(f"the server was not ready within {timeout:g} s") from None
+            raise NotReady(f"the server was not ready within {timeout:g} s") from None
         except OSError as error:
             raise BackendError(f"the server's keeper is gone: {error.strerror}") from error
-        if not line:
+        if not line.endswith(b"\n"):
             raise BackendError("the server's keeper is gone")
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise BackendError("the server's keeper gave an answer that is no JSON object")
         return answer
 
     def close(self) -> None:
@@ -124,7 +158,9 @@ class Starting:
     def __init__(self, conversation: Conversation, answer: Mapping[str, Any]) -> None:
         self.conversation = conversation
         self.failed = str(answer.get("failed", ""))
-        self.port = int(answer.get("ready", 0))
+        self.port = whole(answer, "ready")
+        if not self.failed and not self.port:
+            raise BackendError("the server's keeper does not say whether the new server is ready")
 
     def __enter__(self) -> Starting:
         return self
@@ -140,9 +176,15 @@ class Starting:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A JSON object of the keeper's, {} where there is none."""
+    """A JSON object of the keeper's, {} where there is none that can be read."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
+
+
+def whole(document: Mapping[str, Any], key: str) -> int:
+    """A whole number of a document, 0 where it has none."""
+    found = document.get(key, 0)
+    return found if isinstance(found, int) else 0

@@ -1,34 +1,36 @@
 """Serves releases on this machine: a model server per environment, kept by a process that outlives the command.
 
-Below `.mlops/serving/<model>/<environment>/` lie the keeper's files, `serving.json` (what serves, and since when),
-and `kept/<model digest>/` for the latest releases: model, server code, smoke rows, release. Whatever is kept can be
-served again with every other system down.
+Below `.mlops/serving/<model>/<environment>/` lie the keeper's files, a log for each server, `settings/`, `kept/` (see
+kept_releases.py), and `serving.json`: what serves and since when, on which port, as of which commit, and which model
+was taken back. Whatever is kept can be served again with every other system down.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.backends.keeper_client import KeeperClient, Starting, read
+from mlops_ci.backends.keeper_client import KeeperClient, NotReady, Starting, read, whole
+from mlops_ci.backends.kept_releases import KeptReleases, python_of, release_of
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.digests.directory import digest_directory
-from mlops_ci.errors import BackendError, GateFailed, MlopsError, StaleError
+from mlops_ci.errors import BackendError, ConfigError, GateFailed, MlopsError, StaleError
 from mlops_ci.io import clock, files
 from mlops_ci.ports import DeployJob, Say
-from mlops_ci.records.codec import CodecError, decode, encode
+from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving
 
 HOST = "127.0.0.1"
-KEPT = 5
 START_SECONDS, SWITCH_SECONDS = 300.0, 30.0
-TAIL = 20
+DRAIN_SECONDS = 30.0  # the model server's own default
+END_SECONDS = 30.0  # beyond the drain time: the keeper kills a server after half of it
+LOGS = 5
+TAIL, TAIL_BYTES = 20, 64 * 1024
+STAYS = ("port", "sequence", "refused")  # what is known of an environment where nothing serves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,69 +44,68 @@ class LocalTarget:
         """What serves now, as the keeper tells it."""
         folder = self._folder(model, environment)
         noted = read(folder / "serving.json")
-        release = _release(noted.get("release"))
+        release = release_of(noted.get("release"))
         if release is None:
             return None
         keeper = KeeperClient(folder=folder)
         known = keeper.known()
         status: Mapping[str, Any] = {}
         if "control" in known:
-            try:
+            with contextlib.suppress(BackendError):
                 status = keeper.ask({"do": "status"})
-            except BackendError:
-                status = {}
         return Serving(
             release=release,
-            url=f"http://{HOST}:{known.get('port', noted.get('port', 0))}",
+            url=f"http://{HOST}:{whole(known, 'port') or whole(noted, 'port')}",
             answering=bool(status.get("answering")),
             since=str(noted.get("since", "")),
-            restarts=int(status.get("restarts", 0)),
-            log=str(folder / "server.log"),
+            restarts=whole(status, "restarts"),
+            log=str(_log(folder, self._active(folder))),
         )
 
     def recorded(self, model: str, environment: str) -> tuple[Release, ...]:
-        """What is kept, the latest served first."""
-        found = []
-        for path in (self._folder(model, environment) / "kept").glob("*/release.json"):
-            noted = read(path)
-            if (release := _release(noted.get("release"))) is not None:
-                found.append((str(noted.get("served", "")), release))
-        return tuple(release for _, release in sorted(found, key=lambda item: item[0], reverse=True))
+        """What is kept and has served, the latest first."""
+        return KeptReleases(folder=self._folder(model, environment)).served()
 
     def deploy(self, job: DeployJob, *, say: Say) -> tuple[Serving, bool]:
         """Start beside, smoke, switch, note. Raises GateFailed where the new server does not do."""
-        model, environment = job.release.model, job.environment
-        folder = self._folder(model, environment)
+        folder = self._folder(job.release.model, job.environment)
         folder.mkdir(parents=True, exist_ok=True)
         with files.lock(folder / "deploy.lock", busy="", wait=True):
-            now = self.serving(model, environment)
-            _refuse_late(job, read(folder / "serving.json"))
-            kept = self._keep(job, folder, say)
-            spec = self._spec(job, kept)
-            if now is not None and now.answering and now.release == job.release and self._active(folder) == spec["id"]:
-                self._note(folder, job, kept, since=now.since)
-                return now, False
-            keeper = KeeperClient(folder=folder)
-            keeper.up(host=HOST, port=self._port(job, folder))
-            if self._active(folder) != spec["id"] or now is None or not now.answering:
-                self._follow(keeper, spec, job, kept, say)
-            self._note(folder, job, kept, since=clock.timestamp())
-        self._prune(folder, job.release)
-        serving = self.serving(model, environment)
-        assert serving is not None
+            _refuse(job, read(folder / "serving.json"))
+            return self._deploy(job, folder, say)
+
+    def _deploy(self, job: DeployJob, folder: Path, say: Say) -> tuple[Serving, bool]:
+        keeper, kept = KeeperClient(folder=folder), KeptReleases(folder=folder)
+        _refuse_another_port(job, keeper)
+        now = self.serving(job.release.model, job.environment)
+        place = kept.bring(job, say)
+        spec = self._spec(job, folder, place)
+        runs = now is not None and now.answering and self._active(folder) == spec["id"]
+        if now is not None and runs and now.release == job.release:
+            self._note(folder, job, place, since=now.since)
+            return now, False
+        keeper.up(host=HOST, port=self._port(job, folder))
+        if not runs:
+            self._follow(keeper, spec, job, place, say)
+        self._note(folder, job, place, since=clock.timestamp())
+        self._prune(folder, job.release, spec)
+        serving = self.serving(job.release.model, job.environment)
+        if serving is None:
+            raise BackendError(f"what serves can't be read: {folder / 'serving.json'}")
         return serving, True
 
     def delete(self, model: str, environment: str) -> None:
-        """Stop the servers and their keeper."""
+        """Stop the servers and their keeper. Raises BackendError where it lives on."""
         folder = self._folder(model, environment)
         if not folder.is_dir():
             return
         with files.lock(folder / "deploy.lock", busy="", wait=True):
-            (folder / "serving.json").unlink(missing_ok=True)
-            keeper = KeeperClient(folder=folder)
-            if "control" in keeper.known():
-                keeper.ask({"do": "stop"})
-                _until(lambda: not keeper.alive(), seconds=60.0)
+            try:
+                KeeperClient(folder=folder).stop(seconds=_end_seconds(read(folder / "active.json")))
+            finally:
+                (folder / "active.json").unlink(missing_ok=True)
+            if noted := read(folder / "serving.json"):
+                files.write_json(folder / "serving.json", {key: noted[key] for key in STAYS if key in noted})
 
     def _folder(self, model: str, environment: str) -> Path:
         return (self.home / model / environment).resolve()
@@ -115,52 +116,29 @@ class LocalTarget:
 
     def _port(self, job: DeployJob, folder: Path) -> int:
         """The configured port, else the one that was served on before, else a free one."""
-        return int(job.options.get("port", 0) or read(folder / "serving.json").get("port", 0))
+        return whole(job.options, "port") or whole(read(folder / "serving.json"), "port")
 
-    def _keep(self, job: DeployJob, folder: Path, say: Say) -> Path:
-        """The release's folder, brought whole or not at all, and checked byte for byte each time."""
-        digest = job.release.model_digest
-        kept = folder / "kept" / digest[:32]
-        known = _release(read(kept / "release.json").get("release"))
-        if known is None or known.run_id != job.release.run_id:
-            with self._beside(kept) as fresh:
-                say(f"bringing model {digest[:12]}")
-                python = job.bring(fresh)
-                files.write_json(fresh / "release.json", {"release": encode(job.release), "python": str(python)})
-        if (found := digest_directory(kept / "model")) != digest:
-            shutil.rmtree(kept)
-            raise BackendError(
-                f"the kept files of model {digest[:12]} were changed: their digest is {found[:12]}",
-                hint="they were removed; run the same command again to bring them anew",
-            )
-        return kept
-
-    @contextmanager
-    def _beside(self, kept: Path) -> Iterator[Path]:
-        fresh = kept.with_name(f".{kept.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        try:
-            yield fresh
-            shutil.rmtree(kept, ignore_errors=True)
-            fresh.rename(kept)
-        except OSError as error:
-            raise files.disk_error(error, fresh) from error
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-
-    def _spec(self, job: DeployJob, kept: Path) -> dict[str, Any]:
+    def _spec(self, job: DeployJob, folder: Path, place: Path) -> dict[str, Any]:
         """What the keeper is to run; its id changes with whatever of it changes."""
-        python = str(read(kept / "release.json")["python"])
         settings = self._settings(job)
-        if settings:
-            files.write_json(kept / "settings.json", settings)
-        argv = [python, "-m", "mlops_ci.serving", "--model", str(kept / "model"), "--name", job.release.model]
+        argv = [
+            python_of(place),
+            "-m",
+            "mlops_ci.serving",
+            "--model",
+            str(place / "model"),
+            "--name",
+            job.release.model,
+        ]
         argv += ["--digest", job.release.model_digest, "--host", HOST]
-        argv += ["--settings", str(kept / "settings.json")] if settings else []
+        if settings:  # named by what they say: a server that crashes comes back with those it was smoked with
+            path = folder / "settings" / f"{digest_of(settings)[:32]}.json"
+            files.write_json(path, settings)
+            argv += ["--settings", str(path)]
         # Only what is ours: the rest comes from the keeper, since what it runs is written down, and nobody's secret is.
-        env = {"PYTHONPATH": str(kept / "code"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-        return {"id": digest_of({"argv": argv, "settings": settings})[:32], "argv": argv, "env": env}
+        env = {"PYTHONPATH": str(place / "code"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+        drain = float(settings.get("drain_seconds", DRAIN_SECONDS))
+        return {"id": digest_of(argv)[:32], "argv": argv, "env": env, "drain_seconds": drain}
 
     def _settings(self, job: DeployJob) -> dict[str, Any]:
         """The release's own, as the server reads them; its request log goes beside its files."""
@@ -170,71 +148,120 @@ class LocalTarget:
             settings["log"] = {**settings["log"], "folder": str(folder / "windows")}
         return settings
 
-    def _follow(self, keeper: KeeperClient, spec: Mapping[str, Any], job: DeployJob, kept: Path, say: Say) -> None:
-        log = keeper.folder / "server.log"
+    def _follow(self, keeper: KeeperClient, spec: Mapping[str, Any], job: DeployJob, place: Path, say: Say) -> None:
+        log = _log(keeper.folder, spec["id"])
+        _prune_logs(keeper.folder, {log, _log(keeper.folder, self._active(keeper.folder))})
         begun = log.stat().st_size if log.exists() else 0
         say(f"starting a server of model {job.release.model_digest[:12]}")
-        with keeper.start(spec["id"], spec["argv"], spec["env"], timeout=START_SECONDS) as starting:
-            self._smoke(starting, job, kept, log, begun, say)
-            starting.switch(timeout=SWITCH_SECONDS)
+        try:
+            with keeper.start(spec, timeout=START_SECONDS) as starting:
+                self._smoke(starting, job, place, log, begun, say)
+                starting.switch(timeout=SWITCH_SECONDS)
+        except NotReady as error:
+            raise _failed(error.message, log, begun) from error
+        finally:
+            _end_idle(keeper, spec)
 
-    def _smoke(self, starting: Starting, job: DeployJob, kept: Path, log: Path, begun: int, say: Say) -> None:
+    def _smoke(self, starting: Starting, job: DeployJob, place: Path, log: Path, begun: int, say: Say) -> None:
         try:
             if starting.failed:
                 raise GateFailed(f"the server did not start: {starting.failed}")
             say(f"smoking it on port {starting.port}")
-            job.smoke(f"http://{HOST}:{starting.port}", kept)
+            job.smoke(f"http://{HOST}:{starting.port}", place)
         except GateFailed as error:
-            raise GateFailed(
-                error.message,
-                hint="\n".join([*_tail(log, begun), "what served before serves on"]),
-                docs="deploy.md#smoke",
-            ) from error
+            raise _failed(error.message, log, begun) from error
         except MlopsError as error:
-            raise GateFailed(f"the smoke got no answer: {error.message}", hint="\n".join(_tail(log, begun))) from error
+            raise _failed(f"the smoke got no answer: {error.message}", log, begun) from error
 
-    def _note(self, folder: Path, job: DeployJob, kept: Path, *, since: str) -> None:
-        release = encode(job.release)
-        noted = {**read(kept / "release.json"), "release": release, "served": clock.now().isoformat()}
-        files.write_json(kept / "release.json", noted)
-        port = KeeperClient(folder=folder).known().get("port", 0)
-        serving = {"release": release, "since": since, "port": port, "sequence": job.sequence}
-        files.write_json(folder / "serving.json", serving)
+    def _note(self, folder: Path, job: DeployJob, place: Path, *, since: str) -> None:
+        KeptReleases(folder=folder).note(place, job.release)
+        port = whole(KeeperClient(folder=folder).known(), "port")
+        refused = _refused(job, read(folder / "serving.json"))
+        serving = {"release": encode(job.release), "since": since, "port": port, "sequence": job.sequence}
+        files.write_json(folder / "serving.json", {**serving, "refused": refused})
 
-    def _prune(self, folder: Path, release: Release) -> None:
-        """Keep the latest releases, and always the one that serves."""
-        for old in self.recorded(release.model, folder.name)[KEPT:]:
-            if old.model_digest != release.model_digest:
-                shutil.rmtree(folder / "kept" / old.model_digest[:32], ignore_errors=True)
+    def _prune(self, folder: Path, release: Release, spec: Mapping[str, Any]) -> None:
+        """The latest releases stay, and the settings of what serves: those of others are written when they come."""
+        KeptReleases(folder=folder).prune(release)
+        for path in (folder / "settings").glob("*.json"):
+            if str(path) not in spec["argv"]:
+                path.unlink(missing_ok=True)
 
 
-def _refuse_late(job: DeployJob, noted: Mapping[str, Any]) -> None:
-    if job.sequence < int(noted.get("sequence", 0)):
+def _refuse(job: DeployJob, noted: Mapping[str, Any]) -> None:
+    """Raises StaleError for what is older than what serves, and for what was taken back."""
+    if job.sequence < whole(noted, "sequence"):
         raise StaleError(
             f"a later commit's release serves in {job.environment} already",
             hint="nothing was changed; 'mlops-ci status' shows what serves",
         )
+    digest = job.release.model_digest
+    if not job.refuse and noted.get("refused") == digest:
+        raise StaleError(
+            f"model {digest[:12]} was taken back here with 'rollback --now'",
+            hint="merge its pull request, or 'mlops-ci rollback --to VERSION --now' serves it again",
+            docs="deploy.md#taking-back",
+        )
 
 
-def _release(document: Any) -> Release | None:
-    try:
-        return decode(Release, document) if document is not None else None
-    except CodecError:
-        return None
+def _refused(job: DeployJob, noted: Mapping[str, Any]) -> str:
+    """The digest of the model that is not to come back by itself: another one that is deployed ends that."""
+    serves = release_of(noted.get("release"))
+    same = serves is not None and serves.model_digest == job.release.model_digest
+    refused = job.refuse or (str(noted.get("refused", "")) if same else "")
+    return refused if refused != job.release.model_digest else ""
+
+
+def _refuse_another_port(job: DeployJob, keeper: KeeperClient) -> None:
+    """An address that users know is not left behind by the way. Raises ConfigError."""
+    wanted, serves = whole(job.options, "port"), whole(keeper.known(), "port")
+    if wanted and serves and wanted != serves:
+        model, environment = job.release.model, job.environment
+        raise ConfigError(
+            f"{model} is served in {environment} on port {serves}, and mlops.yaml asks for {wanted}",
+            hint=f"'mlops-ci serve stop {model} {environment}' and then 'mlops-ci merge' moves it",
+            docs="deploy.md#the-target-local",
+        )
+
+
+def _end_idle(keeper: KeeperClient, spec: Mapping[str, Any]) -> None:
+    """A keeper that keeps nothing, because the first server of all did not do, goes; the port is free again."""
+    with contextlib.suppress(BackendError):
+        if not keeper.ask({"do": "status"}).get("active"):
+            keeper.stop(seconds=_end_seconds(spec))
+
+
+def _end_seconds(spec: Mapping[str, Any]) -> float:
+    """How long a server may take to end."""
+    drain = spec.get("drain_seconds")
+    return END_SECONDS + (drain if isinstance(drain, float | int) else DRAIN_SECONDS)
+
+
+def _log(folder: Path, server: str) -> Path:
+    """What a server writes; where none is active, what the keeper does."""
+    return folder / (f"server-{server}.log" if server else "keeper.log")
+
+
+def _prune_logs(folder: Path, stay: set[Path]) -> None:
+    logs = sorted(folder.glob("server-*.log"), key=lambda log: log.stat().st_mtime_ns, reverse=True)
+    for log in logs[LOGS - 1 :]:
+        if log not in stay:
+            log.unlink(missing_ok=True)
+            log.with_name(f"{log.name}.1").unlink(missing_ok=True)
+
+
+def _failed(message: str, log: Path, begun: int) -> GateFailed:
+    return GateFailed(
+        message, hint="\n".join([*_tail(log, begun), "what served before serves on"]), docs="deploy.md#smoke"
+    )
 
 
 def _tail(log: Path, begun: int) -> list[str]:
     """The last lines that the new server wrote."""
     try:
         with open(log, "rb") as file:
-            file.seek(begun)
-            lines = file.read(1_000_000).decode("utf-8", "replace").splitlines()[-TAIL:]
+            file.seek(max(begun, log.stat().st_size - TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()[-TAIL:]
     except OSError:
         lines = []
     return ["its last lines:", *(f"| {line}" for line in lines)] if lines else []
-
-
-def _until(done: Any, *, seconds: float) -> None:
-    begun = clock.stopwatch()
-    while not done() and clock.stopwatch() - begun < seconds:
-        clock.sleep(0.02)

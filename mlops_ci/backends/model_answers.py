@@ -96,7 +96,9 @@ class Pyfunc:
         return self.served.predict(self.shaped(frame))
 
     def request(self, frame: Any) -> Any:
-        """The frame as a request to the model server; None for a model that takes several tensors."""
+        """The frame as a request to the model server, in the signature's types, which the server insists on; None for a
+        model that takes several tensors."""
+        frame = Pyfunc.shaped(self, frame)
         if self.schema is not None and self.schema.is_tensor_spec():
             return None if self.schema.has_input_names() else {"instances": plain(frame.to_numpy())}
         columns = [plain(frame[name]) for name in frame.columns]
@@ -244,7 +246,8 @@ def numbers(values: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A model's answer, or a cell, as JSON has it: rows of tables as objects, times as ISO 8601, NaN as null."""
+    """A model's answer, or a cell, as JSON has it: rows of tables as objects, times as ISO 8601, null for what is
+    missing or NaN. What JSON has no word for stays as it is."""
     if hasattr(value, "columns") and hasattr(value, "iloc"):
         names = [str(name) for name in value.columns]
         rows = [plain(row) for row in value.to_numpy().tolist()]
@@ -256,6 +259,9 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if isinstance(value, float) and not math.isfinite(value):
+    if type(value).__name__ in ("NaTType", "NAType") or (isinstance(value, float) and not math.isfinite(value)):
         return None
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    is_time = hasattr(value, "isoformat") and not hasattr(value, "total_seconds")  # pandas spells durations in ISO, too
+    return value.isoformat() if is_time else value

@@ -103,14 +103,23 @@ def score(job: Any) -> Any:
 
 
 def record_smoke(path: str, model: Any, frame: Any) -> None:
-    """A few rows as a request, and the model's own answer: what a server of this model must answer, too."""
+    """A few rows as a request, and the model's own answer: what a server of this model must answer, too.
+
+    No file where there are none, or where a row or an answer holds what JSON has no word for (Decimal, timedelta).
+    """
     rows = None if frame is None else frame.iloc[:SMOKE_ROWS]
     found = None if rows is None or not len(rows) else model.request(rows)
-    if found is not None:
-        answer = {"version": 1, "request": found, "predictions": beside("model_answers").plain(model.alone(rows))}
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump(answer, file)
-        os.replace(path + ".new", path)
+    if found is None:
+        return
+    answer = {"version": 1, "request": found, "predictions": beside("model_answers").plain(model.alone(rows))}
+    try:
+        text = json.dumps(answer, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        print(f"no rows for the smoke: {error}")
+        return
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(path + ".new", path)
 
 
 def as_frame(table: Any) -> Any:

@@ -105,20 +105,34 @@ class UvEnvironments:
         if any(Path(name).name == "uv.lock" for name in names):
             project = (directory / names[0]).parent
             self._uv(["sync", "--frozen", "--no-install-project", "--project", project], directory, say, home)
-            if extra:
-                self._add(target, extra, home, directory, say)
+            given: list[str | Path] = []
         else:
-            self._uv(["pip", "install", "--python", target, "-r", directory / names[0], *extra], directory, say)
+            given = ["-r", directory / names[0]]
+            self._uv(["pip", "install", "--python", target, *given], directory, say)
+        if extra:
+            self._add(target, extra, given, home, directory, say)
         whole.write_text(home / MARKER, self._version(target))
 
-    def _add(self, python: Path, extra: Sequence[str], home: Path, directory: Path, say: Say) -> None:
-        """Beside what the lock gave, none of which may change."""
-        done = process.run([_uv_binary(), "pip", "freeze", "--python", python], cwd=directory, timeout=60)
-        whole.write_text(home / "locked.txt", done.stdout)
-        self._uv(["pip", "install", "--python", python, "-c", home / "locked.txt", *extra], directory, say)
+    def _add(
+        self, python: Path, extra: Sequence[str], given: Sequence[str | Path], home: Path, directory: Path, say: Say
+    ) -> None:
+        """Beside what the user's files gave, none of which may change. `given` is said again for the index it names."""
+        freeze: list[str | Path] = [_uv_binary(), "pip", "freeze", "--exclude-editable", "--python", python]
+        done = process.run(freeze, cwd=directory, env=self._environ(), timeout=60)
+        if done.code != 0:
+            raise _not_built(done.stderr.splitlines())
+        whole.write_text(home / "given.txt", done.stdout)
+        words = ["pip", "install", "--python", python, "-c", home / "given.txt", *given, *extra]
+        self._uv(words, directory, say, beside=", ".join(extra))
 
-    def _uv(self, words: Sequence[str | Path], directory: Path, say: Say, home: Path | None = None) -> None:
-        env = {key: value for key, value in self.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    def _environ(self) -> dict[str, str]:
+        return {key: value for key, value in self.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+
+    def _uv(
+        self, words: Sequence[str | Path], directory: Path, say: Say, home: Path | None = None, *, beside: str = ""
+    ) -> None:
+        """Run uv. `beside` is what must fit what is there already."""
+        env = self._environ()
         if home is not None:
             env["UV_PROJECT_ENVIRONMENT"] = str(home)
         log = self.cache / "last-build.log"
@@ -126,11 +140,27 @@ class UvEnvironments:
             [_uv_binary(), *words], cwd=directory, env=env, log=log, on_line=say, timeout=BUILD_TIMEOUT
         )
         if done.code != 0:
-            raise BackendError(
-                "the Python environment could not be built",
-                hint="\n".join([*done.tail, "check the requirements, and that the package index can be reached"]),
-                docs="training.md#environments",
-            )
+            raise _does_not_fit(beside, done.tail) if beside and _unsolved(done.tail) else _not_built(done.tail)
+
+
+def _unsolved(lines: Sequence[str]) -> bool:
+    return any("No solution found" in line for line in lines)
+
+
+def _does_not_fit(requirement: str, lines: Sequence[str]) -> BackendError:
+    return BackendError(
+        f"{requirement}, which serves the model, does not fit the versions that the model's environment pins",
+        hint="\n".join([*lines, f"loosen the pins that uv names above, or pin versions that {requirement} takes"]),
+        docs="serving.md",
+    )
+
+
+def _not_built(lines: Sequence[str]) -> BackendError:
+    return BackendError(
+        "the Python environment could not be built",
+        hint="\n".join([*lines, "check the requirements, and that the package index can be reached"]),
+        docs="training.md#environments",
+    )
 
 
 def _require_lock(names: Sequence[str]) -> None:

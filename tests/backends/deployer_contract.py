@@ -35,7 +35,13 @@ class Stage:
     brought: list[str] = field(default_factory=list)
 
     def deploy(
-        self, index: int, *, wanted: str = "", options: dict[str, object] | None = None, sequence: int = 1
+        self,
+        index: int,
+        *,
+        wanted: str = "",
+        options: dict[str, object] | None = None,
+        sequence: int = 1,
+        refuse: str = "",
     ) -> tuple[Serving, bool]:
         """Deploy a release, smoked as the model with the digest `wanted`, its own by default."""
         from mlops_ci.ports import DeployJob
@@ -64,6 +70,7 @@ class Stage:
             sequence=sequence,
             bring=bring,
             smoke=check,
+            refuse=refuse,
         )
         return self.deployer.deploy(job, say=nothing)
 
@@ -111,6 +118,23 @@ class DeployerContract:
         with pytest.raises(StaleError, match="later commit"):
             stage.deploy(0, sequence=6)
         assert stage.answer(served.url) == 2.0
+
+    def test_what_was_taken_back_comes_again_only_by_name_or_after_another(self, stage: Stage) -> None:
+        bad = stage.releases[1].model_digest
+        served, _ = stage.deploy(0, refuse=bad)
+        for _ in range(2):
+            with pytest.raises(StaleError, match="taken back here") as caught:
+                stage.deploy(1)
+            assert "rollback --to VERSION --now" in caught.value.hint
+            stage.deploy(0)  # what serves already, as every merge does: no word on what was taken back
+        assert stage.answer(served.url) == 1.0
+        stage.deploy(1, refuse=stage.releases[0].model_digest)
+        assert stage.answer(served.url) == 2.0
+        with pytest.raises(StaleError, match="taken back here"):
+            stage.deploy(0)
+        stage.deployer.delete(served.release.model, ENVIRONMENT)
+        with pytest.raises(StaleError, match="taken back here"):
+            stage.deploy(0)
 
     def test_a_failed_smoke_leaves_what_served_before(self, stage: Stage) -> None:
         served, _ = stage.deploy(0)

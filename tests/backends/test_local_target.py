@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci.backends import local_target
 from mlops_ci.backends.keeper_client import KeeperClient
 from mlops_ci.backends.local_target import LocalTarget
 from mlops_ci.digests.directory import digest_directory
-from mlops_ci.errors import BackendError, GateFailed
+from mlops_ci.errors import BackendError, ConfigError, GateFailed, StaleError
 from mlops_ci.io import http
+from mlops_ci.ports import DeployJob
+from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import ENVIRONMENT, DeployerContract, Stage
 
@@ -183,17 +186,21 @@ def test_a_model_that_can_not_be_loaded_says_so_with_its_last_lines(stage: Stage
     with pytest.raises(GateFailed, match="ended with exit code 1") as caught:
         stage.deploy(1)
     assert "what served before serves on" in caught.value.hint
+    assert stage.deployer.recorded("toy", ENVIRONMENT) == (stage.releases[0],), "the other has not served"
 
 
-def test_kept_files_that_were_changed_are_not_served(stage: Stage) -> None:
-    stage.deploy(0)
-    stage.deploy(1)
-    kept = keeper(stage).folder / "kept" / stage.releases[0].model_digest[:32] / "model"
-    (kept / "one more").write_text("")
-    with pytest.raises(BackendError, match="were changed"):
+def test_a_first_server_that_is_not_ready_in_time_fails_with_its_lines_and_leaves_no_keeper(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.python = tmp_path / "python"
+    stage.python.write_text("#!/bin/sh\necho loading for hours\nexec tail -f /dev/null\n")
+    stage.python.chmod(0o755)
+    monkeypatch.setattr(local_target, "START_SECONDS", 0.5)
+    with pytest.raises(GateFailed, match=r"not ready within 0\.5 s") as caught:
         stage.deploy(0)
-    stage.deploy(0)
-    assert len(stage.brought) == 3
+    assert "| loading for hours" in caught.value.hint
+    assert not keeper(stage).alive()
+    assert stage.serving() is None
 
 
 def test_the_release_says_how_it_is_served(stage: Stage) -> None:
@@ -234,3 +241,79 @@ def test_the_configured_port_is_served(stage: Stage) -> None:
         port = free.getsockname()[1]
     served, _ = stage.deploy(0, options={"port": port})
     assert served.url == f"http://127.0.0.1:{port}"
+    assert Path(served.log).name == f"server-{keeper(stage).ask({'do': 'status'})['active']}.log"
+    assert Path(served.log).is_file()
+
+    with pytest.raises(ConfigError, match=f"on port {port}, and mlops.yaml asks for {port + 1}") as caught:
+        stage.deploy(0, options={"port": port + 1})
+    assert "mlops-ci serve stop toy production" in caught.value.hint
+
+    stage.deployer.delete("toy", ENVIRONMENT)
+    with pytest.raises(StaleError, match="later commit"):
+        stage.deploy(0, sequence=0)
+    again, _ = stage.deploy(0)
+    assert again.url == served.url, "a port is kept, whoever chose it"
+
+
+def test_a_server_that_crashed_comes_back_with_the_settings_it_was_smoked_with(stage: Stage) -> None:
+    """A later deployment with others, which failed, left no trace."""
+    release = stage.releases[0]
+    stage.releases = [dataclasses.replace(release, serving={"max_body_mb": "0.001"}), stage.releases[1]]
+    served, _ = stage.deploy(0)
+    pid = keeper(stage).ask({"do": "status"})["pid"]
+    stage.releases = [dataclasses.replace(release, serving={"max_body_mb": "1"}), stage.releases[1]]
+    with pytest.raises(GateFailed):
+        stage.deploy(0, wanted="0" * 64)
+    os.kill(pid, signal.SIGKILL)
+    large = http.call("POST", f"{served.url}/v1/models/toy:predict", body=b"[" + b" " * 2000)
+    assert large.status == 413
+
+
+def test_nothing_is_left_to_come_back_where_the_keeper_was_killed_before_the_delete(stage: Stage) -> None:
+    stage.deploy(0)
+    os.kill(keeper(stage).known()["pid"], signal.SIGKILL)
+    until(lambda: not keeper(stage).alive())
+    stage.deployer.delete("toy", ENVIRONMENT)
+    assert not (keeper(stage).folder / "active.json").exists()
+    assert stage.serving() is None
+
+
+def test_logs_of_servers_long_gone_go(tmp_path: Path) -> None:
+    logs = [tmp_path / f"server-{number}.log" for number in range(local_target.LOGS + 3)]
+    for number, log in enumerate(logs):
+        log.write_text("")
+        os.utime(log, (number, number))
+    (tmp_path / "server-1.log.1").write_text("")
+    local_target._prune_logs(tmp_path, {logs[0]})
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {log.name for log in [logs[0], *logs[-local_target.LOGS + 1 :]]}
+
+
+def test_the_last_lines_are_those_at_the_end_of_a_long_log(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("before\n" + "x" * 2_000_000 + "\nthe reason\n")
+    assert local_target._tail(log, 7)[-1] == "| the reason"
+    log.write_text("before\n")
+    assert local_target._tail(log, 7) == []
+
+
+@pytest.mark.parametrize(
+    ("refuse", "serves", "noted"),
+    [("", 1, "bad"), ("", 2, ""), ("worse", 1, "worse"), ("worse", 2, "worse"), ("digest 1", 2, "")],
+)
+def test_another_model_ends_that_one_is_refused(refuse: str, serves: int, noted: str) -> None:
+    first, second = (
+        Release(model="toy", version="1", model_digest=f"digest {number}", inputs_digest="", run_id="")
+        for number in (1, 2)
+    )
+    job = DeployJob(
+        release=first,
+        environment=ENVIRONMENT,
+        options={},
+        sequence=1,
+        bring=lambda into: into,
+        smoke=lambda url, kept: None,
+        refuse=refuse,
+    )
+    before = {"release": encode(first if serves == 1 else second), "refused": "bad"}
+    assert local_target._refused(job, before) == noted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from typing import Any
 
 import numpy as np
@@ -181,3 +182,17 @@ def test_numbers_become_what_the_signature_asks() -> None:
     }
     found = model.shaped(pd.DataFrame(columns))
     assert [str(kind) for kind in found.dtypes][:4] == ["float64", "int64", "float32", "datetime64[ns]"]
+
+
+def test_a_request_has_the_types_of_the_signature() -> None:
+    model = answers.Pyfunc(None, signature(a="double", b="long", d="datetime"), [])
+    frame = pd.DataFrame({"a": [1, 2], "b": [1.0, 2.0], "d": ["2013-04-01", None]})
+    found = model.request(frame)["dataframe_split"]
+    assert found == {"columns": ["a", "b", "d"], "data": [[1.0, 1, "2013-04-01T00:00:00"], [2.0, 2, None]]}
+    assert [type(cell) for cell in found["data"][0]] == [float, int, str]
+
+
+def test_what_is_missing_is_null_and_what_json_has_no_word_for_stays() -> None:
+    short = pd.Timedelta(1, "s")
+    cells = [pd.NA, pd.NaT, float("nan"), decimal.Decimal("1.5"), short, {"x": np.float64(2.0)}]
+    assert answers.plain(cells) == [None, None, None, decimal.Decimal("1.5"), short, {"x": 2.0}]

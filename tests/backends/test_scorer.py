@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import os
 import sys
@@ -43,6 +44,8 @@ BEHAVIOUR = {
     "nan": "return [float('nan')] * len(model_input)",
     "dies": "import os; os.kill(os.getpid(), 9)",
     "quits": "import os; os._exit(7)",
+    "half": "return [0.5] * len(model_input)",
+    "exact": "import decimal; return [decimal.Decimal('0.5')] * len(model_input)",
 }
 
 
@@ -141,6 +144,19 @@ def test_a_regressor_is_scored(place: Path, tmp_path: Path, score: Score) -> Non
         tmp_path / "p.parquet", holdout, asked=replace(LATE, task="regression", label="minutes", positive="")
     )
     assert np.corrcoef(found.prediction, data()["minutes"])[0, 1] > 0.9
+
+
+def test_an_answer_that_json_can_not_hold_leaves_the_smoke_without_rows(tmp_path: Path, score: Score) -> None:
+    assert score("exact", label="minutes")["rows"] == ROWS
+    assert not (tmp_path / "smoke.json").exists()
+    assert "no rows for the smoke: Object of type Decimal" in (tmp_path / "score.log").read_text()
+
+
+def test_a_row_that_json_can_not_hold_leaves_the_smoke_without_rows(place: Path, tmp_path: Path, score: Score) -> None:
+    prices: Any = [decimal.Decimal("1.5")] * ROWS
+    data().assign(price=prices).to_parquet(place / "priced.parquet")
+    assert score("half", label="minutes", file="priced.parquet")["rows"] == ROWS
+    assert not (tmp_path / "smoke.json").exists()
 
 
 def test_a_column_the_holdout_lacks_is_named(score: Score) -> None:

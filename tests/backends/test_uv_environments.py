@@ -14,7 +14,7 @@ import pytest
 
 from mlops_ci.backends.uv_environments import UvEnvironments
 from mlops_ci.digests.environment import find_environment
-from mlops_ci.errors import ConfigError
+from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io.git import Git
 from mlops_ci.ports import Interpreter
 from tests.e2e.person import Person
@@ -47,8 +47,8 @@ class Builder:
         self.environments = UvEnvironments(cache=cache, environ=os.environ)
         self.said: list[str] = []
 
-    def prepare(self, folder: Path, files: tuple[str, ...], spec: str = "") -> Interpreter:
-        return self.environments.prepare(folder, files, spec, say=self.said.append)
+    def prepare(self, folder: Path, files: tuple[str, ...], spec: str = "", extra: tuple[str, ...] = ()) -> Interpreter:
+        return self.environments.prepare(folder, files, spec, say=self.said.append, extra=extra)
 
     def of(self, person: Person, spec: str = "", directory: str = "") -> Interpreter:
         person.git("add", "-A")
@@ -151,3 +151,33 @@ def test_equal_names_in_two_folders_are_two_files(repository: Person, builder: B
     assert (version_of_six(first), version_of_six(second)) == ("1.16.0", "1.15.0")
     repository.write("a/requirements.txt", "-r ../b/requirements.txt\n\n")
     assert builder.of(repository, directory="a").digest != second.digest
+
+
+def test_what_serves_the_model_comes_beside_and_changes_nothing(repository: Person, builder: Builder) -> None:
+    repository.write("requirements.txt", "six<1.17\n")
+    alone = builder.of(repository)
+    extra = ("six>=1.10", "toolz==1.0.0")
+    python = builder.prepare(repository.home, ("requirements.txt",), extra=extra)
+    assert python.digest != alone.digest
+    assert version_of_six(python) == version_of_six(alone)
+    subprocess.run([str(python.path), "-c", "import toolz"], check=True, cwd="/")
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_what_serves_the_model_and_does_not_fit_is_named(repository: Person, builder: Builder, locked: bool) -> None:
+    if locked:
+        repository.write("pyproject.toml", PROJECT)
+        lock(repository)
+    else:
+        repository.write("requirements.txt", "six==1.16.0\n")
+    files = ("pyproject.toml", "uv.lock") if locked else ("requirements.txt",)
+    with pytest.raises(BackendError, match=r"^six>=1.17, which serves the model, does not fit the versions") as caught:
+        builder.prepare(repository.home, files, extra=("six>=1.17",))
+    assert "six==1.16.0" in caught.value.hint
+    assert "No solution found" in caught.value.hint
+
+
+def test_requirements_that_do_not_exist_are_no_matter_of_what_serves(repository: Person, builder: Builder) -> None:
+    repository.write("requirements.txt", "six==99\n")
+    with pytest.raises(BackendError, match="could not be built"):
+        builder.prepare(repository.home, ("requirements.txt",), extra=("toolz==1.0.0",))
