@@ -312,7 +312,6 @@ class DeployJob:
     refuse: str = ""
     bring: Callable[[Path], Path]
     smoke: Callable[[str, Path], None]
-    refuse: str = ""
 
 
 class Deployer(Protocol):
