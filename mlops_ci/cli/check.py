@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mlops_ci.cli.options import common, config_options
+from mlops_ci.cli.options import common, model_options
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.errors import RepositoryError
 from mlops_ci.io import clock
@@ -16,7 +16,7 @@ from mlops_ci.stages.check import check_config
 
 
 @click.command("check")
-@config_options
+@model_options
 def command(**options: Any) -> int:
     """Check mlops.yaml and every file it names.
 
@@ -37,12 +37,14 @@ def command(**options: Any) -> int:
 def findings(session: Session) -> tuple[Check, ...]:
     """What is found; without a repository, what can be told without one, and that there is none."""
     today = clock.now().date()
+    names = session.options.models or tuple(session.config.models)
+    models = [session.model(name) for name in names]
     try:
         project = session.project
     except RepositoryError as error:
         missing = Check(name="repository", status=Status.FAILED, message=f"{error.message}: {error.hint}")
-        return (missing, *check_config(session.config, None, today=today))
-    return check_config(session.config, project, today=today)
+        return (missing, *check_config(session.config, models, None, today=today))
+    return check_config(session.config, models, project, today=today)
 
 
 def line(item: Check) -> str:

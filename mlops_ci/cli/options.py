@@ -44,10 +44,13 @@ _CONFIG = (
         help="The config file.",
     ),
 )
+_MODEL = (
+    click.option("--model", "-m", "models", multiple=True, metavar="NAME", help="Take this model only. Repeatable."),
+)
 _SELECTION = (
     click.option("--base", default="", metavar="REV", help="Compare with this revision. [default: the merge base]"),
     click.option("--all", "all_models", is_flag=True, help="Take every model, affected or not."),
-    click.option("--model", "-m", "models", multiple=True, metavar="NAME", help="Take this model only. Repeatable."),
+    *_MODEL,
 )
 
 
@@ -65,6 +68,11 @@ def output_options(function: Function) -> Function:
 def config_options(function: Function) -> Function:
     """The output options and --config."""
     return _apply(function, _OUTPUT + _CONFIG)
+
+
+def model_options(function: Function) -> Function:
+    """The output options, --config and --model: for commands that compare with no base."""
+    return _apply(function, _OUTPUT + _CONFIG + _MODEL)
 
 
 def common_options(function: Function) -> Function:

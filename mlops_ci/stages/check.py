@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from mlops_ci.config.types import Config, Model
@@ -25,15 +25,11 @@ LIKELY = (".py", "dvc.yaml", "dvc.lock", ".dvc", "params.yaml", ".txt", ".toml",
 MANY = 1_000  # files; a repository with more of them is read as asked
 
 
-def check_config(config: Config, project: Project | None, *, today: date) -> tuple[Check, ...]:
-    """Findings on every model; without a repository only what can be told without one. Overrides expire by `today`."""
+def check_config(config: Config, models: Sequence[Model], project: Project | None, *, today: date) -> tuple[Check, ...]:
+    """Findings on these models; without a repository only what can be told without one. Overrides expire by `today`."""
     if project is not None:
         _read_at_once(project)
-    return tuple(
-        item
-        for model in config.models.values()
-        for item in (*_model(config, model, project), *_rules(config, model, today))
-    )
+    return tuple(item for model in models for item in (*_model(config, model, project), *_rules(config, model, today)))
 
 
 def _rules(config: Config, model: Model, today: date) -> Iterator[Check]:

@@ -112,6 +112,13 @@ def test_an_override_that_can_not_hold_is_told_before_anything_runs(
     assert not (repository.root / ".mlops/results/toy/train.json").exists()
 
 
+def test_check_looks_at_the_named_model_alone(repository: Repository) -> None:
+    repository.write("mlops.yaml", CONFIG + "  other:\n    path: other\n")
+    assert "other pipeline" in run(repository, "check", expect=2).stdout
+    assert "other pipeline" not in run(repository, "check", "--model", "toy").stdout
+    assert "did you mean 'other'?" in run(repository, "check", "--model", "othr", expect=2).stderr
+
+
 def test_a_base_by_name(repository: Repository) -> None:
     repository.git("tag", "v1")
     repository.write("train.py", "print('new')\n")
