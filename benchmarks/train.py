@@ -14,7 +14,7 @@ PROGRAM = Path(sys.executable).with_name("mlops-ci")
 TRAIN = """\
 import json, pathlib
 pathlib.Path("model").mkdir(exist_ok=True)
-pathlib.Path("model/MLmodel").write_text("flavors: {}\\n")
+pathlib.Path("model/MLmodel").write_text("flavors: {python_function: {loader_module: none}}\\n")
 pathlib.Path("model/weights.bin").write_bytes(bytes(1_000_000))
 pathlib.Path("metrics.json").write_text(json.dumps({"loss": 0.5}))
 """
