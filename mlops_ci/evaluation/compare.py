@@ -35,19 +35,24 @@ def assess(
     """
     metric = METRICS[name]
     models = [candidate] if champion is None else [candidate, champion]
-    found, *rest = side_by_side(lambda m: compute(name, problem, m, options), models, rows=problem.rows)
+    influences = side_by_side(lambda m: compute(name, problem, m, options), models, rows=problem.rows)
+    own = side_by_side(
+        lambda pair: _own_interval(name, problem, *pair, confidence),
+        list(zip(models, influences, strict=True)),
+        rows=problem.rows,
+    )
     result = MetricResult(
         metric=name,
         higher_is_better=metric.higher_is_better,
-        candidate=_own_interval(name, problem, candidate, found, confidence),
+        candidate=own[0],
         confidence=confidence,
         method=_method(name, problem),
         margin=margin if champion is not None else 0.0,
     )
     if champion is None:
         return result
-    paired = difference(name, problem, (candidate, champion), (found, rest[0]), confidence)
-    return _compared(result, _own_interval(name, problem, champion, rest[0], confidence), paired, problem.rows)
+    paired = difference(name, problem, (candidate, champion), (influences[0], influences[1]), confidence)
+    return _compared(result, own[1], paired, problem.rows)
 
 
 def _own_interval(name: str, problem: Problem, scores: Scores, found: Influence, confidence: float) -> Interval:

@@ -26,7 +26,9 @@ def of_mean(losses: Floats) -> Influence:
     Biometrika 6:1).
     """
     mean = float(losses.mean())
-    return mean, (losses - mean) * _unbiased(len(losses))
+    shifted = losses - mean
+    shifted *= _unbiased(len(losses))
+    return mean, shifted
 
 
 def _unbiased(count: float) -> float:
@@ -99,7 +101,9 @@ def log_losses(problem: Problem, scores: Scores) -> Floats:
     else:
         rows = np.arange(problem.rows)
         given = probability[rows, problem.y] / probability.sum(axis=1)
-    return np.asarray(-np.log(np.clip(given, TINY, 1.0 - TINY)))
+    np.clip(given, TINY, 1.0 - TINY, out=given)
+    np.log(given, out=given)
+    return np.asarray(np.negative(given, out=given))
 
 
 def brier_losses(problem: Problem, scores: Scores) -> Floats:

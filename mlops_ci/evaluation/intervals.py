@@ -97,5 +97,5 @@ def discordant(difference: float, values: Floats) -> tuple[int, int]:
 
     The influence values (n,) of a difference of two shares are (hit − hit') − difference, up to a factor near one.
     """
-    levels = np.rint(values + difference)
-    return int((levels > 0).sum()), int((levels < 0).sum())
+    # Half-way between the levels −1, 0 and 1; asked without the array of their sums, which ten million rows make large.
+    return int(np.count_nonzero(values > 0.5 - difference)), int(np.count_nonzero(values < -0.5 - difference))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 WORTH_IT = 1_000_000
 MOST_REPAIRED = 0.2
+BLOCK = 1 << 16  # rows at a time, where a whole array would only be made to be thrown away
 
 
 def descending(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
@@ -54,7 +55,9 @@ def _packed(scores: npt.NDArray[Any], bits: int) -> npt.NDArray[np.int64]:
         np.bitwise_xor(packed, np.int64(2**63 - 1), out=packed, where=negative)
     np.invert(packed, out=packed)
     packed &= np.int64(-(1 << bits))
-    packed |= np.arange(len(scores))
+    for start in range(0, len(packed), BLOCK):
+        part = packed[start : start + BLOCK]
+        part |= np.arange(start, start + len(part))
     return packed
 
 
