@@ -178,3 +178,23 @@ def test_a_release_file_that_nobody_wrote_is_refused(shop: Person) -> None:
     shop.write(path, (shop.home / path).read_text().replace('version: "1"', 'version: "7"'))
     shop.commit("Edit it by hand")
     assert "names a release that nobody registered like this" in flat(shop.mlops("merge", expect=11))
+
+
+def test_a_reverted_promotion_serves_nothing_and_rules_nobody_judged_by_ship_nothing(shop: Person) -> None:
+    judged(shop, "first")
+    shop.mlops("merge")
+    shop.mlops("forge", "approve", "1")
+    shop.mlops("forge", "merge", "1")
+    shop.mlops("merge")
+    assert ask(served(shop, "production")["url"])[1] == 200
+    shop.git("revert", "--no-edit", "HEAD")
+    assert "version 1 was taken back from production" in flat(shop.mlops("merge"))
+    child = shop.start("serve", "ps", "--json")
+    places = [item["environment"] for item in json.loads(child.communicate(timeout=60)[0])]
+    assert places == ["staging"], "git names nothing for production any more"
+    shop.mlops("status")
+
+    shop.write("mlops.yaml", (shop.home / "mlops.yaml").read_text().replace("min: 0.6", "min: 0.61"))
+    shop.commit("Ask for a little more")
+    assert "have changed since this candidate was judged" in flat(shop.mlops("merge", expect=11))
+    assert ask(served(shop, "staging")["url"])[1] == 200, "what was judged serves on"
