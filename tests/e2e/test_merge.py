@@ -198,3 +198,21 @@ def test_a_reverted_promotion_serves_nothing_and_rules_nobody_judged_by_ship_not
     shop.commit("Ask for a little more")
     assert "have changed since this candidate was judged" in flat(shop.mlops("merge", expect=11))
     assert ask(served(shop, "staging")["url"])[1] == 200, "what was judged serves on"
+
+
+def test_what_was_taken_back_at_once_does_not_come_back_by_itself(shop: Person) -> None:
+    judged(shop, "first")
+    shop.mlops("merge")
+    staging = served(shop, "staging")["url"]
+    first = ask(staging)
+    shop.branch("better")
+    shop.write("params.yaml", "C: 1.0\nfeatures: [a, b]\n")
+    shop.commit("Use b as well")
+    judged(shop, "better")
+    shop.mlops("merge")
+    assert ask(staging) != first
+    said = flat(shop.mlops("rollback", "--environment", "staging", "--now"))
+    assert "version 1 serves in staging" in said
+    assert ask(staging) == first
+    assert "was taken back here" in flat(shop.mlops("merge", expect=11))
+    assert ask(staging) == first, "a rerun undoes nothing"
