@@ -1,0 +1,45 @@
+"""What the stages need from the outside, as Protocols. One adapter a file in `backends/` keeps each of them.
+
+All methods block until done, raise `BackendError` (or a subclass) when the outside fails, and never leave
+half a result. Where a method is idempotent, or may meet another process, its docstring says how.
+"""
+
+from __future__ import annotations
+
+from mlops_ci.ports.data import DataSource, Validator
+from mlops_ci.ports.deploying import Deployer, DeployJob
+from mlops_ci.ports.forge import Forge
+from mlops_ci.ports.holdouts import Coded, HoldoutColumns, HoldoutRows, Holdouts, Overlap, PredictedRows
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.scoring import Asked, MeasuringJob, Scorer, ScoringJob, ServerTrial, TrialJob
+from mlops_ci.ports.tracking import Registry, Tracker, TrainedModel
+from mlops_ci.ports.training import Environments, Interpreter, Pipeline, PipelineJob, PipelineRun
+
+__all__ = [
+    "Asked",
+    "Coded",
+    "DataSource",
+    "DeployJob",
+    "Deployer",
+    "Environments",
+    "Forge",
+    "HoldoutColumns",
+    "HoldoutRows",
+    "Holdouts",
+    "Interpreter",
+    "MeasuringJob",
+    "Overlap",
+    "Pipeline",
+    "PipelineJob",
+    "PipelineRun",
+    "PredictedRows",
+    "Registry",
+    "Say",
+    "Scorer",
+    "ScoringJob",
+    "ServerTrial",
+    "Tracker",
+    "TrainedModel",
+    "TrialJob",
+    "Validator",
+]

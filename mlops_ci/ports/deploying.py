@@ -1,0 +1,55 @@
+"""Where releases are served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mlops_ci.ports.say import Say
+from mlops_ci.records.models import Release
+from mlops_ci.records.serving import Serving
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployJob:
+    """One release to be served in `environment`, whose keys of the config are `options`. `sequence` grows with the
+    commits of the default branch: what a later commit brought is not replaced by what an earlier one did.
+
+    `bring` puts `model/`, the server's `code/`, and `smoke.json` where there is one, into a folder and returns the
+    Python that serves it; it is called only where the target does not hold the release already. `smoke` is called
+    with the new server's address and that folder before any request of a user reaches it, and raises GateFailed.
+
+    `refuse` is the digest of the model that is taken back with this: until something else is deployed, only a job that
+    refuses another brings it here again.
+    """
+
+    release: Release
+    environment: str
+    options: Mapping[str, Any]
+    sequence: int
+    refuse: str = ""
+    bring: Callable[[Path], Path]
+    smoke: Callable[[str, Path], None]
+
+
+class Deployer(Protocol):
+    """Where releases are served. One environment of one model is changed by one process at a time; others wait."""
+
+    def serving(self, model: str, environment: str) -> Serving | None:
+        """What is served now; None where nothing was deployed, or it was deleted."""
+
+    def recorded(self, model: str, environment: str) -> tuple[Release, ...]:
+        """What has served here and can be served again with nothing else up, the latest first."""
+
+    def deploy(self, job: DeployJob, *, say: Say) -> tuple[Serving, bool]:
+        """Serve the release: (what is served, was anything changed). Deploying what serves already changes nothing.
+
+        The new server starts beside the old one, is smoked, and takes over without losing a request. A failed smoke
+        raises GateFailed and leaves what served before; so does a kill at any moment. StaleError where a later commit's
+        release serves.
+        """
+
+    def delete(self, model: str, environment: str) -> None:
+        """Stop serving; what was recorded stays. Deleting what is not there changes nothing."""
