@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.backends.mlflow_client import MlflowStore
 from mlops_ci.backends.mlflow_tracker import MODEL_ARTIFACT, PREFIX
+from mlops_ci.errors import StaleError
 from mlops_ci.io import clock, files
 from mlops_ci.records.models import Candidate, Version
 
@@ -67,6 +69,21 @@ class MlflowRegistry:
         if first.number != number:
             self.store.client.delete_model_version(model, number)
         return first, first.number == number
+
+    def annotate(self, version: Version, tags: Mapping[str, str]) -> Version:
+        """Add tags; MLflow has no compare-and-set, so look first, under the lock."""
+        with self.store.calls(), self._one_at_a_time():
+            now = _version(self.store.client.get_model_version(version.model, version.number))
+            for key, value in tags.items():
+                if now.tags.get(key, value) != value:
+                    raise StaleError(
+                        f"version {version.number} of {version.model} has {key} {now.tags[key]} already, not {value}",
+                        hint="what a version says once, it says for good; a new version can say otherwise",
+                    )
+            missing = {key: value for key, value in tags.items() if key not in now.tags}
+            for key, value in missing.items():
+                self.store.client.set_model_version_tag(version.model, version.number, f"{PREFIX}{key}", value)
+            return replace(now, tags={**now.tags, **missing})
 
     def point(self, model: str, environment: str, version: Version) -> None:
         """Move the alias. The journal is a tag of the model for each move: `mlops_ci.journal.<time>`."""

@@ -59,5 +59,9 @@ class Registry(Protocol):
     def create(self, model: str, candidate: Candidate, *, tags: Mapping[str, str]) -> tuple[Version, bool]:
         """One version per model digest, however often and by however many processes: (version, was it created now)."""
 
+    def annotate(self, version: Version, tags: Mapping[str, str]) -> Version:
+        """Add tags to a version, and return it with them. Idempotent; a tag that has another value already raises
+        StaleError, and nothing is changed: what a version says once, it says for good."""
+
     def point(self, model: str, environment: str, version: Version) -> None:
         """Move the environment's alias, and write the move to the journal in the model's tags."""

@@ -52,6 +52,9 @@ class Release:
     `version` and `run_id` are the registry's and the tracker's names. `commit` and `verdict` are copies that answer
     *from which code, and judged how* where both are down: a rollback must not need them. `serving` is what a target
     wants to know besides. Who approved stands in git, in the commit that brought the release.
+
+    `image` is the name of the image it was built into, without a tag; with `image_digest`, of its manifest, it names
+    the bytes. `storage_uri` is where a server fetches the model itself, of a release without an image.
     """
 
     model: str
@@ -59,7 +62,14 @@ class Release:
     model_digest: str
     inputs_digest: str
     run_id: str
+    image: str = ""
     image_digest: str = ""
+    storage_uri: str = ""
     commit: str = ""
     verdict: str = ""
     serving: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def image_reference(self) -> str:
+        """`name@sha256:…`, '' where there is no image."""
+        return f"{self.image}@{self.image_digest}" if self.image_digest else ""

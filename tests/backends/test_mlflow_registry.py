@@ -12,6 +12,7 @@ import pytest
 
 from mlops_ci.backends.mlflow_registry import MlflowRegistry
 from mlops_ci.backends.mlflow_tracker import MlflowTracker
+from mlops_ci.errors import StaleError
 from mlops_ci.ports import TrainedModel
 from mlops_ci.records.models import Candidate
 
@@ -109,6 +110,18 @@ def test_moves_of_an_alias_are_journalled_once(tmp_path: Path) -> None:
     tags = store.store.client.get_registered_model("toy").tags
     moves = [json.loads(tags[name]) for name in sorted(tags) if name.startswith("mlops_ci.journal.")]
     assert [(move["from"], move["to"]) for move in moves] == [("", "1"), ("1", "2")]
+
+
+def test_what_a_version_says_it_says_for_good(tmp_path: Path) -> None:
+    version, _ = registry(tmp_path).create("toy", candidate(tmp_path, "a"), tags={})
+    said = {"image": "shop/toy", "image_digest": "sha256:" + "1" * 64}
+    assert registry(tmp_path).annotate(version, said).tags.items() >= said.items()
+    assert registry(tmp_path).annotate(version, said) == registry(tmp_path).version_of("toy", "a" * 64)
+    with pytest.raises(StaleError, match="image shop/toy already, not shop/other"):
+        registry(tmp_path).annotate(version, {"new": "1", "image": "shop/other"})
+    found = registry(tmp_path).version_of("toy", "a" * 64)
+    assert found is not None
+    assert "new" not in found.tags
 
 
 def test_where_nothing_was_ever_stored_nothing_is_imported(tmp_path: Path) -> None:

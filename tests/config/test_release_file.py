@@ -22,6 +22,7 @@ RELEASE = Release(
     model_digest="ab" * 32,
     inputs_digest="cd" * 32,
     run_id="0f" * 16,
+    image="ghcr.io/acme/flight-delay",
     image_digest="sha256:" + "ef" * 32,
     commit="12" * 20,
     verdict="better",
@@ -45,7 +46,9 @@ def test_the_bytes_are_these() -> None:
         f'model_digest: "{"0" * 64}"',
         f'inputs_digest: "{"1" * 64}"',
         'run_id: "r"',
+        'image: ""',
         'image_digest: ""',
+        'storage_uri: ""',
         'commit: ""',
         'verdict: ""',
         "serving: {}",
@@ -78,9 +81,9 @@ def edited(old: str, new: str) -> bytes:
         ('"' + "ab" * 32 + '"', '"' + "ab" * 31 + '"', "yaml:4: model_digest does not have the form it needs"),
         ('"' + "ab" * 32 + '"', '"' + "AB" * 32 + '"', "yaml:4: model_digest does not have the form it needs"),
         ('"' + "cd" * 32 + '"', '"' + "cd" * 32 + '\\n"', "yaml:5: inputs_digest holds a control character"),
-        ("sha256:" + "ef" * 32, "latest", "yaml:7: image_digest does not have the form it needs"),
-        ('verdict: "better"', 'verdict: "great"', "yaml:9: verdict must not be 'great'"),
-        ('port: "8080"', "port: 8080", "yaml:12: serving.port must be text, but is a whole number"),
+        ("sha256:" + "ef" * 32, "latest", "yaml:8: image_digest does not have the form it needs"),
+        ('verdict: "better"', 'verdict: "great"', "yaml:11: verdict must not be 'great'"),
+        ('port: "8080"', "port: 8080", "yaml:14: serving.port must be text, but is a whole number"),
         ('port: "8080"', '../up: "1"', "has a name that is not allowed: '../up'"),
         ('model: "flight-delay"', 'model: "flight-delay"\nmodel: "b"', "yaml:3: the key 'model' appears twice"),
         ('model: "flight-delay"', 'model: "other"', "yaml:2: it is a release of 'other', but lies in the folder of"),
@@ -101,7 +104,7 @@ def test_several_problems_are_told_at_once() -> None:
     content = edited('version: "3"', 'version: "x"').replace(b"verdict", b"verdikt")
     with pytest.raises(ConfigError, match="yaml:3: version") as caught:
         parse(content, path=PATH)
-    assert "and line 9: the file has no key 'verdikt'" in caught.value.hint
+    assert "and line 11: the file has no key 'verdikt'" in caught.value.hint
 
 
 @pytest.mark.parametrize(
