@@ -120,6 +120,11 @@ class MlflowTracker:
             into.mkdir(parents=True, exist_ok=True)
             return Path(client.download_artifacts(run_id, artifact, str(into)))
 
+    def address(self, run_id: str, artifact: str) -> str:
+        """Below the run's own folder."""
+        with self.mlflow.calls():
+            return f"{self.mlflow.client.get_run(run_id).info.artifact_uri}/{artifact}"
+
 
 def _safe(name: str) -> str:
     """MLflow allows letters, digits, `_-. :/` in names."""

@@ -23,9 +23,10 @@ from mlops_ci.records.results import StageResult, Status, exit_code
 @dry_run_option
 @common_options
 def command(dry_run: bool, **options: Any) -> int:
-    """Ship what was reviewed: register, serve, promote.
+    """Ship what was reviewed: register, build, serve, promote.
 
-    Brings every model to where this commit says it should be: the judged model gets its version and is served in the
+    Brings every model to where this commit says it should be: the judged model gets its version, and its image where
+    one is wanted, and is served in the
     first environment, release files are served in theirs, and what may follow is proposed as a pull request. Nothing
     is ever trained. Run it again at any time: what is done stays done. Exit 11 if what is here is not what was judged.
     """

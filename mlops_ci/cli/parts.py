@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mlops_ci.cli import evaluate, register, wiring
+from mlops_ci.cli import build, evaluate, register, wiring
+from mlops_ci.cli.build import NEXT
 from mlops_ci.cli.run_stage import StageFunction
 from mlops_ci.cli.session import Session
 from mlops_ci.config import release_file
@@ -19,11 +20,11 @@ from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.report.pull_section import section
 from mlops_ci.stages import deploy, promote
+from mlops_ci.stages.build import STAGE as BUILD
+from mlops_ci.stages.build import packed, wanted
 from mlops_ci.stages.history import history, returns, taken_back
 from mlops_ci.stages.releases import folder
 from mlops_ci.stages.rules import environments_of
-
-NEXT = "(next)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +64,17 @@ def blocked(model: Model, stage: str, error: MlopsError) -> Part:
 
 
 def recorded(session: Session, model: Model, environment: Environment, item: Affected) -> Release | None:
-    """A release with these inputs that has served here: it needs no judgement, no registry and no tracker."""
-    found = wiring.deployer(session.config, environment).recorded(model.name, environment.name)
-    return next((release for release in found if release.inputs_digest == item.inputs_digest), None)
+    """A release with these inputs that has served here: it needs no judgement, no registry, no tracker and no build.
+
+    One that serves, and is not packed though the config asks for it since, does need them.
+    """
+    target = wiring.deployer(session.config, environment)
+    found = target.recorded(model.name, environment.name)
+    known = next((release for release in found if release.inputs_digest == item.inputs_digest), None)
+    if known is None or packed(known) or not wanted(model):
+        return known
+    now = target.serving(model.name, environment.name)
+    return None if now is not None and now.release == known else known
 
 
 def released(session: Session, model: Model, environment: Environment, item: Affected) -> Release:
@@ -75,22 +84,7 @@ def released(session: Session, model: Model, environment: Environment, item: Aff
     """
     if (known := recorded(session, model, environment, item)) is not None:
         return known
-    candidate = session.tracker.find(model.name, item.inputs_digest)
-    if candidate is None:
-        raise StaleError(
-            f"nothing was trained with the inputs of this commit ({item.inputs_digest[:12]})",
-            hint=f"mlops-ci pull-request --model {model.name}",
-        )
-    version = session.registry.version_of(model.name, candidate.model_digest)
-    if version is not None:
-        return deploy.release_of(version, model)
-    return Release(
-        model=model.name,
-        version=NEXT,
-        model_digest=candidate.model_digest,
-        inputs_digest=candidate.inputs_digest,
-        run_id=candidate.run_id,
-    )
+    return deploy.release_of(build.version_of(session, model, item), model)
 
 
 def path_of(session: Session, model: Model, environment: Environment) -> str:
@@ -174,6 +168,15 @@ def registering(session: Session, model: Model, item: Affected) -> Part:
         return register.stage_function(session)(model, item, say)
 
     return Part(stage="register", plan=plan, run=run)
+
+
+def building(session: Session, model: Model, item: Affected) -> Part:
+    """Pack what was registered."""
+
+    def plan() -> Step:
+        return next(iter(build.steps(session, model, item)))
+
+    return Part(stage=BUILD, plan=plan, run=build.stage_function(session), needs=("register",))
 
 
 def outdated(session: Session, model: Model, item: Affected) -> str | None:

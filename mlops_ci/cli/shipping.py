@@ -1,6 +1,6 @@
-"""One model's way after a merge: register it, serve it in the first environment, serve what release files name in
-theirs, propose the rest. What a part did decides what the next one finds; a part that is red stops what needs it, and
-nothing else: production can be taken back while staging is in trouble.
+"""One model's way after a merge: register it, pack it, serve it in the first environment, serve what release files
+name in theirs, propose the rest. What a part did decides what the next one finds; a part that is red stops what needs
+it, and nothing else: production can be taken back while staging is in trouble.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from mlops_ci.cli import wiring
 from mlops_ci.cli.parts import (
     Part,
     blocked,
+    building,
     proposing,
     recorded,
     registering,
@@ -26,18 +27,29 @@ from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import MlopsError
 from mlops_ci.records.affected import Affected
+from mlops_ci.stages.build import wanted
 from mlops_ci.stages.releases import read_release
 
 
 def way(session: Session, model: Model, item: Affected) -> Iterator[Part]:
     """The parts, one after the other; ask for the next one after the former is done, or planned."""
     if not model.environments:
-        yield registering(session, model, item) if item.affected else skipping(model)
+        yield from unserved(session, model, item)
         return
     first = model.environments[0]
     yield from guarded(model, f"deploy-{first.name}", lambda: to_first(session, model, first, item))
     for source, target in pairwise(model.environments):
         yield from guarded(model, f"deploy-{target.name}", lambda s=source, t=target: to_next(session, model, s, t))  # type: ignore[misc]
+
+
+def unserved(session: Session, model: Model, item: Affected) -> Iterator[Part]:
+    """A model that no environment serves is registered, and packed, for whoever does."""
+    if not item.affected:
+        yield skipping(model)
+        return
+    yield registering(session, model, item)
+    if wanted(model):
+        yield building(session, model, item)
 
 
 def guarded(model: Model, stage: str, parts: Callable[[], Iterator[Part]]) -> Iterator[Part]:
@@ -53,9 +65,11 @@ def to_first(session: Session, model: Model, first: Environment, item: Affected)
     known = recorded(session, model, first, item)
     if known is None:
         yield registering(session, model, item)
+        if wanted(model):
+            yield building(session, model, item)
     elif item.affected and item.base_inputs_digest == item.inputs_digest:
         yield rules_unchanged(session, model, item, known)
-    yield serving(session, model, first, lambda: released(session, model, first, item), needs=("register",))
+    yield serving(session, model, first, lambda: released(session, model, first, item), needs=("register", "build"))
 
 
 def to_next(session: Session, model: Model, source: Environment, target: Environment) -> Iterator[Part]:

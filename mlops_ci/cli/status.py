@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from mlops_ci.cli import wiring
+from mlops_ci.cli.build import NEXT
 from mlops_ci.cli.options import common, common_options
-from mlops_ci.cli.parts import NEXT, path_of, released
+from mlops_ci.cli.parts import path_of, released
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import GateFailed, MlopsError

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlops_ci.backends.local_forge import LocalForge
     from mlops_ci.io.git import Git
     from mlops_ci.ports import (
+        Builder,
         DataSource,
         Deployer,
         Environments,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         Tracker,
         Validator,
     )
+    from mlops_ci.stages.build import Yard
     from mlops_ci.stages.deploy import Dock
 
 
@@ -148,6 +150,29 @@ def dock(config: Config, environment: Environment, *, sequence: int) -> Dock:
         sequence=sequence,
         requirements=code.REQUIREMENTS,
         server_code=code.copy_into,
+    )
+
+
+def builder() -> Builder:
+    from mlops_ci.backends.image_builder import ImageBuilder
+
+    return ImageBuilder(cache=user_cache() / "images", environ=os.environ)
+
+
+def yard(config: Config) -> Yard:
+    """All that building needs."""
+    from mlops_ci.io.workspace import Workspace
+    from mlops_ci.serving import code
+    from mlops_ci.stages.build import Yard
+
+    return Yard(
+        tracker=tracker(config),
+        registry=registry(config),
+        builder=builder(),
+        workspace=Workspace(config.root),
+        requirements=code.REQUIREMENTS,
+        server_code=code.copy_into,
+        source=git(config).origin_url(),
     )
 
 

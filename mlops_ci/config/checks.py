@@ -19,7 +19,7 @@ def semantic(models: dict[str, Any]) -> list[Problem]:
     for name, model in models.items():
         path = f"models.{name}"
         problems += [*_paths(path, model), *_datasets(path, model), *judging(path, model)]
-        problems += [*_overrides(path, model), *_environments(path, model)]
+        problems += [*_overrides(path, model), *_environments(path, model), *_build(path, model)]
     return [*problems, *_shared_outputs(models)]
 
 
@@ -103,6 +103,23 @@ def _environments(path: str, model: dict[str, Any]) -> Iterator[Problem]:
             hint = f"before it: {', '.join(before)}" if before else "it is the first one"
             yield Problem(path=f"{place}.requires.verified_in", message=message, hint=hint)
         before.append(name)
+
+
+def _build(path: str, model: dict[str, Any]) -> Iterator[Problem]:
+    """What serves a release elsewhere needs it packed."""
+    build = model.get("build", {})
+    none, image = build.get("mode") == "none", bool(build.get("image"))
+    for name, environment in model.get("environments", {}).items():
+        target = environment.get("target", "local")
+        if target == "local" or (image and not none) or (target == "kserve" and none):
+            continue
+        message = f"{path}.environments.{name}: target '{target}' needs an image, and 'build.image' names none"
+        hint = "add e.g. build: {image: ghcr.io/you/model}"
+        hint += ", or serve the stored files with build: {mode: none}" if target == "kserve" else ""
+        yield Problem(path=f"{path}.environments.{name}.target", message=message, hint=hint)
+    if build and not none and not image:
+        message = f"{path}.build names no image"
+        yield Problem(path=f"{path}.build", message=message, hint="add 'image', or 'mode: none', or remove 'build'")
 
 
 def _shared_outputs(models: dict[str, Any]) -> Iterator[Problem]:

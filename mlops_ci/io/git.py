@@ -85,6 +85,14 @@ class Git:
         found = (self.tree(commit) for commit in done.stdout.split())
         return tuple(tree.read(path) if tree.exists(path) else b"" for tree in found)
 
+    def origin_url(self) -> str:
+        """Where this repository was cloned from, without user and password; '' for a folder, or for nowhere."""
+        done = git_command.run(self.root, "remote", "get-url", "origin")
+        scheme, found, rest = done.stdout.strip().partition("://")
+        if found:
+            return f"{scheme}://{rest.rpartition('@')[2]}" if scheme in ("https", "http", "ssh") else ""
+        return scheme if "@" in scheme.partition(":")[0] else ""
+
     def last_change(self, path: str) -> str:
         """The commit that changed a file last, '' where none did."""
         return git_command.run(self.root, "log", "-1", "--format=%H", "--", path).stdout.strip()

@@ -6,6 +6,7 @@ half a result. Where a method is idempotent, or may meet another process, its do
 
 from __future__ import annotations
 
+from mlops_ci.ports.building import Builder, BuildJob, Built, Described
 from mlops_ci.ports.data import DataSource, Validator
 from mlops_ci.ports.deploying import Deployer, DeployJob
 from mlops_ci.ports.forge import Forge
@@ -17,10 +18,14 @@ from mlops_ci.ports.training import Environments, Interpreter, Pipeline, Pipelin
 
 __all__ = [
     "Asked",
+    "BuildJob",
+    "Builder",
+    "Built",
     "Coded",
     "DataSource",
     "DeployJob",
     "Deployer",
+    "Described",
     "Environments",
     "Forge",
     "HoldoutColumns",

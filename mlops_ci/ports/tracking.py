@@ -46,6 +46,9 @@ class Tracker(Protocol):
     def fetch(self, run_id: str, artifact: str, into: Path) -> Path | None:
         """Download one file or directory to `into`; None where the run has no such artifact."""
 
+    def address(self, run_id: str, artifact: str) -> str:
+        """The URI that an artifact of a run has, or would have."""
+
 
 class Registry(Protocol):
     """Where versions have numbers and environments have aliases (MLflow)."""

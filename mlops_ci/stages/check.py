@@ -11,13 +11,12 @@ from datetime import date
 from mlops_ci.config.types import Config, Model
 from mlops_ci.digests.imports import import_checks
 from mlops_ci.digests.sources import Project
-from mlops_ci.errors import ConfigError, MlopsError
+from mlops_ci.errors import ConfigError, MlopsError, PipelineError
 from mlops_ci.records.results import Check, Severity, Status
 from mlops_ci.stages.inputs import model_inputs
 from mlops_ci.stages.producers import full_path, producer
 
 LATER = {
-    "build": "images are built in a later version",
     "drift": "production is watched with the drift loop",
     "retrain": "retraining pull requests come with the drift loop",
 }
@@ -57,6 +56,7 @@ def _model(config: Config, model: Model, project: Project | None) -> Iterator[Ch
         if project is not None and "://" not in dataset.data:
             yield _known(model, dataset.data, "data", place, project)
     if project is not None:
+        yield from _packages(config, model, project)
         yield _try("pipeline", model, config.where(f"{prefix}.train"), lambda: _pipeline(model, project))
         yield from _imports(model, project)
         if model.evaluate is not None:
@@ -72,6 +72,18 @@ def _pipeline(model: Model, project: Project) -> str:
     inputs = model_inputs(model, project)
     names = ", ".join(item.name for item in inputs.stages)
     return f"{model.train.pipeline}: {names} (inputs {inputs.digest[:12]})"
+
+
+def _packages(config: Config, model: Model, project: Project) -> Iterator[Check]:
+    """An image is built of what files describe; a pipeline that can't be read says so itself."""
+    from mlops_ci.stages.build import require_files
+
+    place = config.where(f"models.{model.name}.train.environment")
+    with contextlib.suppress(PipelineError):
+        try:
+            require_files(model, model_inputs(model, project).environment, where="")
+        except ConfigError as error:
+            yield _failed(f"{model.name} build", f"{error.message} ({error.hint})", place)
 
 
 def _imports(model: Model, project: Project) -> Iterator[Check]:

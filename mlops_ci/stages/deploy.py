@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_ci.config.types import Environment, Model
-from mlops_ci.digests.directory import digest_directory
-from mlops_ci.errors import BackendError, MlopsError, StaleError
+from mlops_ci.errors import BackendError
 from mlops_ci.ports import Deployer, DeployJob, Registry, Say
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release, Version
@@ -19,6 +18,7 @@ from mlops_ci.records.results import Check, Severity, StageResult, Status, statu
 from mlops_ci.records.serving import DeploymentDetails, Serving
 from mlops_ci.stages.scoring import SMOKE, Home, environment_of
 from mlops_ci.stages.smoke import smoke
+from mlops_ci.stages.stored import bring_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,16 +168,7 @@ def bring(release: Release, into: Path, dock: Dock, *, say: Say) -> Path:
 
     Raises StaleError where the stored bytes are not the release's.
     """
-    stored = dock.home.tracker.fetch(release.run_id, "model", into)
-    try:
-        found = digest_directory(stored)[:12] if stored else "nothing"
-    except MlopsError as error:
-        found = str(error)
-    if found != release.model_digest[:12]:
-        raise StaleError(
-            f"the stored model is not the one that was released: {found} instead of {release.model_digest[:12]}",
-            hint="somebody changed the artifacts of its run; what serves now serves on",
-        )
+    bring_model(release.run_id, release.model_digest, into, tracker=dock.home.tracker)
     dock.home.tracker.fetch(release.run_id, SMOKE, into)
     dock.server_code(into / "code")
     scratch = into / "described"

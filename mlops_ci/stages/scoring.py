@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from mlops_ci.ports import (
     ScoringJob,
     Tracker,
 )
+from mlops_ci.stages.stored import described
 
 SMOKE = "smoke.json"
 
@@ -179,15 +179,8 @@ def environment_of(run_id: str, bench: Home, scratch: Path, say: Say, *, extra: 
     Raises BackendError.
     """
     shutil.rmtree(scratch / "environment", ignore_errors=True)
-    folder = bench.tracker.fetch(run_id, "environment", scratch)
-    if folder is None:
-        raise BackendError(f"run {run_id} kept no environment, so it can't be rebuilt")
-    try:
-        kept = json.loads((folder / "environment.json").read_text("utf-8"))
-        names, spec, version = tuple(map(str, kept["files"])), str(kept["spec"]), str(kept["python"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BackendError(f"run {run_id} kept an environment that is not readable") from None
-    if not names:
-        return bench.environments.prepare(bench.root, (), spec, say=say, extra=extra)
-    files.write_text(folder / ".python-version", ".".join(version.split(".")[:2]))
-    return bench.environments.prepare(folder, names, spec, say=say, extra=extra)
+    found = described(run_id, scratch, tracker=bench.tracker)
+    if not found.files:
+        return bench.environments.prepare(bench.root, (), found.spec, say=say, extra=extra)
+    files.write_text(found.folder / ".python-version", ".".join(found.python.split(".")[:2]))
+    return bench.environments.prepare(found.folder, found.files, found.spec, say=say, extra=extra)
