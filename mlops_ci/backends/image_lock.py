@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mlops_ci.backends.image_base import Base
-from mlops_ci.backends.uv_environments import uv_binary
+from mlops_ci.backends.uv_environments import does_not_fit, unsolved, uv_binary
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io import files, process
 from mlops_ci.ports.building import Described
@@ -18,6 +18,10 @@ PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]*\])?==[^\s;]+")
 INDEX = re.compile(r"^\s*(?:-i|-f|--index-url|--extra-index-url|--find-links|--trusted-host)\b.*$", re.MULTILINE)
 SECONDS = 1800.0
 DOCS = "build.md#requirements"
+CURES = (
+    "every package needs a wheel for the Python and the C library of the base image",
+    "check that the package index can be reached",
+)
 PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -52,7 +56,7 @@ class Locker:
             sources = [given, first]  # said again for the index it names
         files.write_text(self.home / "extra.in", "".join(f"{item}\n" for item in extra))
         locked = self.home / "requirements.txt"
-        self._compile([*sources, self.home / "extra.in"], locked, base, first.parent, "--generate-hashes")
+        self._compile([*sources, self.home / "extra.in"], locked, base, first.parent, "--generate-hashes", beside=extra)
         _require_pins(locked.read_text("utf-8"), described.files[0])
         files.write_text(self.home / "pip.in", f"{pip}\n")
         self._compile([self.home / "pip.in"], self.home / "pip.txt", base, first.parent, "--generate-hashes")
@@ -61,23 +65,23 @@ class Locker:
             self.home / "index.txt", "".join(f"{line}\n" for text in texts for line in INDEX.findall(text))
         )
 
-    def _compile(self, sources: Sequence[Path], into: Path, base: Base, cwd: Path, *more: str) -> None:
+    def _compile(
+        self, sources: Sequence[Path], into: Path, base: Base, cwd: Path, *more: str, beside: Sequence[str] = ()
+    ) -> None:
         words: list[str | Path] = ["pip", "compile", "--no-header", "--no-annotate", "--only-binary", ":all:"]
         words += ["--python-version", base.python, "--python-platform", uv_platform(base), "--no-strip-extras"]
-        self._uv([*words, *more, *sources, "--output-file", into], cwd)
+        self._uv([*words, *more, *sources, "--output-file", into], cwd, beside)
 
-    def _uv(self, words: Sequence[str | Path], cwd: Path) -> None:
+    def _uv(self, words: Sequence[str | Path], cwd: Path, beside: Sequence[str] = ()) -> None:
+        """Run uv. `beside` is what must fit what was decided before."""
         env = {key: value for key, value in self.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
         done = process.run([uv_binary(), *words, "--quiet"], cwd=cwd, env=env, timeout=SECONDS)
-        if done.code != 0:
-            raise BackendError(
-                "no versions of the model's requirements fit the image",
-                hint="\n".join([*without_passwords(done.stderr).splitlines()[-20:], CURE]),
-                docs=DOCS,
-            )
-
-
-CURE = "every package needs a wheel for the base image's Python, and must fit what serves the model"
+        if done.code == 0:
+            return
+        lines = without_passwords(done.stderr).splitlines()[-20:]
+        if beside and unsolved(lines):
+            raise does_not_fit(", ".join(beside), lines)
+        raise BackendError("the packages of the image could not be locked", hint="\n".join([*lines, *CURES]), docs=DOCS)
 
 
 def uv_platform(base: Base) -> str:

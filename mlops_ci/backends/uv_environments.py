@@ -140,14 +140,16 @@ class UvEnvironments:
             [uv_binary(), *words], cwd=directory, env=env, log=log, on_line=say, timeout=BUILD_TIMEOUT
         )
         if done.code != 0:
-            raise _does_not_fit(beside, done.tail) if beside and _unsolved(done.tail) else _not_built(done.tail)
+            raise does_not_fit(beside, done.tail) if beside and unsolved(done.tail) else _not_built(done.tail)
 
 
-def _unsolved(lines: Sequence[str]) -> bool:
+def unsolved(lines: Sequence[str]) -> bool:
+    """Whether uv says that no versions fit each other."""
     return any("No solution found" in line for line in lines)
 
 
-def _does_not_fit(requirement: str, lines: Sequence[str]) -> BackendError:
+def does_not_fit(requirement: str, lines: Sequence[str]) -> BackendError:
+    """What serves the model asks for other versions than were trained with; uv's `lines` name them."""
     return BackendError(
         f"{requirement}, which serves the model, does not fit the versions that the model's environment pins",
         hint="\n".join([*lines, f"loosen the pins that uv names above, or pin versions that {requirement} takes"]),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +13,32 @@ from mlops_ci.digests.directory import digest_directory
 from mlops_ci.ports.building import BuildJob, Described
 from mlops_ci.serving.code import copy_into
 
-PYTHON = ".".join  # of version numbers
+
+def pins() -> str:
+    """Every package that runs the tests, by version: they fit each other, and the model server among them."""
+    found = {f"{item.name}=={item.version}" for item in metadata.distributions() if item.name != "mlops-ci"}
+    return "\n".join(sorted(found))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a job's parts lie. `model` is an MLflow model directory."""
+    """Where a job's parts lie. `model` is an MLflow model directory; `requirements` may say `-c pins.txt`."""
 
     model: Path
     requirements: str
-    python: str
+    python: str = platform.python_version()
     calls: list[Path] = field(default_factory=list)
 
     def bring(self, into: Path) -> Described:
         """What the stage does from the tracker."""
-        import shutil
-
         self.calls.append(into)
         shutil.copytree(self.model, into / "model")
         copy_into(into / "code")
         folder = into / "environment"
         folder.mkdir()
         (folder / "requirements.txt").write_text(self.requirements, "utf-8")
-        return Described(folder=folder, files=("requirements.txt",), spec="", python=self.python)
+        (folder / "pins.txt").write_text(pins(), "utf-8")
+        return Described(folder=folder, files=("requirements.txt", "pins.txt"), spec="", python=self.python)
 
 
 def job(source: Source, *, image: str, base: str, **changes: Any) -> BuildJob:
