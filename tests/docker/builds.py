@@ -57,3 +57,11 @@ def job(source: Source, *, image: str, base: str, **changes: Any) -> BuildJob:
         "bring": source.bring,
     }
     return BuildJob(**{**about, **changes})
+
+
+def few(folder: Path) -> Source:
+    """A model of two files, and one small package: enough for all but serving."""
+    folder.mkdir()
+    (folder / "MLmodel").write_text("flavors: {python_function: {loader_module: toy}}\n", "utf-8")
+    (folder / "weights").write_text("1", "utf-8")
+    return Source(model=folder, requirements="six==1.17.0\n")

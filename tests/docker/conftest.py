@@ -38,6 +38,12 @@ def base_image(daemon: parts.Daemon) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def image_cache() -> Path:
+    """Wheels, kept between runs."""
+    return Path(os.environ["MLOPS_CI_CACHE"]) / "images"
+
+
 @pytest.fixture
 def free() -> int:
     """A free port on loopback."""
