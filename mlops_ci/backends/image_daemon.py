@@ -66,13 +66,15 @@ def follow(stream: Iterator[Mapping[str, Any]], failed: str, on_line: Callable[[
     """
     found: list[Mapping[str, Any]] = []
     lines: deque[str] = deque(maxlen=TAIL)
-    for item in stream:
+    words = ""
+    for item in stream:  # to its end in any case: a connection that is left half read is never given back
         if "error" in item:
-            words = str((item.get("errorDetail") or {}).get("message") or item["error"])[:LONGEST]
-            raise BackendError(f"{failed}: {words}", hint="\n".join(lines), docs="build.md#when-it-fails")
+            words = words or str((item.get("errorDetail") or {}).get("message") or item["error"])[:LONGEST]
         if isinstance(item.get("aux"), dict):
             found.append(item["aux"])
         if text := str(item.get("stream", "")).strip():
             lines.extend(text[-LONGEST:].splitlines())
             on_line(text[:200])
+    if words:
+        raise BackendError(f"{failed}: {words}", hint="\n".join(lines), docs="build.md#when-it-fails")
     return found

@@ -148,6 +148,12 @@ def test_one_clear_error_each(old: str, new: str, expected: str) -> None:
         ("environments: {p: {canary: {steps: [50, 10]}}}", "steps must ascend"),
         ("environments: {p: {canary: {window: 5 min}}}", "window does not have the form it needs"),
         ("environments: {p: {target: Kserve}}", "did you mean 'kserve'?"),
+        ("environments: {p: {target: docker}}", "target 'docker' needs an image, and 'build.image' names none"),
+        ("environments: {p: {target: kserve}}", "or serve the stored files with build: {mode: none}"),
+        ("build: {mode: none}, environments: {p: {target: docker}}", "target 'docker' needs an image"),
+        ("build: {base: 'python:3.12-slim'}", "models.a.build names no image"),
+        ("build: {image: 'ghcr.io/acme/churn:latest'}", "image does not have the form it needs"),
+        ("build: {image: 'ghcr.io/Acme/churn'}", "image does not have the form it needs"),
         ("environments: {p: {requires: {verified_in: q}}}", "no environment 'q' comes before it"),
         ("validate: [{data: 'sqlite:///x.db', suite: s.json}]", "either 'table' or 'query'"),
         ("validate: [{data: x.csv, suite: s.json, table: t}]", "has a 'table', but its data is a file"),
@@ -161,6 +167,20 @@ def test_one_clear_error_each(old: str, new: str, expected: str) -> None:
 )
 def test_what_a_model_may_not_say(inside: str, expected: str) -> None:
     assert expected in refused(model(inside))
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "build: {image: 'ghcr.io/acme/churn'}, environments: {s: {}, p: {target: kserve}, q: {target: docker}}",
+        "build: {image: '127.0.0.1:5000/churn'}",
+        "build: {image: 'localhost:5000/a/b_c/d-e.f'}",
+        "build: {mode: none}, environments: {p: {target: kserve}}",
+        "build: {}",
+    ],
+)
+def test_what_a_model_may_say_of_its_image(inside: str) -> None:
+    assert read(model(inside)).models["a"].build is not None
 
 
 @pytest.mark.parametrize(

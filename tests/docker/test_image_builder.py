@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,8 +154,6 @@ def test_another_python_than_the_one_that_trained_is_refused(
 def test_a_base_image_without_python_is_refused(
     builder: ImageBuilder, source: Source, daemon: Daemon, registry: str, tmp_path: Path
 ) -> None:
-    import subprocess
-
     (tmp_path / "file").write_text("no python here", "utf-8")
     subprocess.run(["tar", "-C", str(tmp_path), "-cf", str(tmp_path / "empty.tar"), "file"], check=True)
     daemon.docker("import", str(tmp_path / "empty.tar"), "nothing:1")
@@ -188,6 +188,7 @@ def test_a_package_without_a_wheel_or_a_hash_is_refused(
         builder.build(beside, say=quiet)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # docker-py forgets a socket here
 def test_a_daemon_that_is_down_is_one_clear_error(source: Source, tmp_path: Path) -> None:
     builder = ImageBuilder(cache=tmp_path, environ={"DOCKER_HOST": f"unix://{tmp_path}/no.sock"})
     asked = job(source, image="127.0.0.1:9/acme/down", base="python:3.11-slim")
@@ -195,3 +196,5 @@ def test_a_daemon_that_is_down_is_one_clear_error(source: Source, tmp_path: Path
         with pytest.raises(BackendError, match="Docker does not answer: No such file or directory") as caught:
             call()
         assert "build: {mode: none}" in caught.value.hint
+    del caught
+    gc.collect()
