@@ -21,6 +21,7 @@ SECTIONS = {
     "verdict": "Verdict on 10M rows",
     "digest": "Digest of a model directory",
     "serving": "The model server",
+    "build": "An image of a new model, same packages (needs root, Docker, a registry and debootstrap)",
 }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mlops_ci.backends.image_daemon import said
 from mlops_ci.errors import BackendError, ConfigError
+from mlops_ci.io import files
 from mlops_ci.ports import Say
 
 ASK = """\
@@ -36,11 +38,18 @@ class Base:
         return ".".join(self.python.split(".")[:2])
 
 
-def base_of(client: Any, name: str, *, say: Say) -> Base:
-    """The base image as it is here, or as its registry has it. Raises ConfigError where it has no Python that can make
+def base_of(client: Any, name: str, *, known: Path, say: Say) -> Base:
+    """The base image as it is here, or as its registry has it. What it answered once is kept below `known`, by its id:
+    the same bytes answer the same. Raises ConfigError where it has no Python that can make
     an environment, or another C library than GNU's."""
     image = _here(client, name, say)
-    version, machine, (kind, libc) = _ask(client, image.id, name)
+    kept = known / f"{str(image.id).removeprefix('sha256:')}.json"
+    try:
+        answer = json.loads(kept.read_text("utf-8"))
+    except (OSError, ValueError):
+        answer = _ask(client, image.id, name)
+        files.write_json(kept, answer)
+    version, machine, (kind, libc) = answer
     found = tuple(int(part) for part in str(libc).split(".")[:2]) if kind == "glibc" else (0, 0)
     if found < OLDEST:
         raise ConfigError(

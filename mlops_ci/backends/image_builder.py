@@ -54,7 +54,7 @@ class ImageBuilder:
         """The environment's image where it is not here yet, then the release's; push, and look at what is served."""
         with connected(self.environ) as client, tempfile.TemporaryDirectory(prefix="mlops-ci-build-") as folder:
             context = Path(folder)
-            base = base_of(client, job.base, say=say)
+            base = base_of(client, job.base, known=self.cache / "bases", say=say)
             described = job.bring(context)
             require_python(base, described.python, name=job.base)
             shelf = WheelShelf(cache=self.cache, environ=self.environ)

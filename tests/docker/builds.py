@@ -37,8 +37,11 @@ class Source:
         folder = into / "environment"
         folder.mkdir()
         (folder / "requirements.txt").write_text(self.requirements, "utf-8")
-        (folder / "pins.txt").write_text(pins(), "utf-8")
-        return Described(folder=folder, files=("requirements.txt", "pins.txt"), spec="", python=self.python)
+        files = ["requirements.txt"]
+        if "-c pins.txt" in self.requirements:
+            (folder / "pins.txt").write_text(pins(), "utf-8")
+            files.append("pins.txt")
+        return Described(folder=folder, files=tuple(files), spec="", python=self.python)
 
 
 def job(source: Source, *, image: str, base: str, **changes: Any) -> BuildJob:
