@@ -89,6 +89,7 @@ class KeptReleases:
         try:
             fresh.mkdir(parents=True)
             python = job.bring(fresh)
+            job.bring_rows(fresh)
             if (found := digest_directory(fresh / "model")) != digest:
                 raise BackendError(f"what was brought as model {digest[:12]} has the digest {found[:12]}")
             note = {"release": encode(job.release), "python": str(python), "code": digest_directory(fresh / "code")}

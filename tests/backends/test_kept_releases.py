@@ -46,7 +46,13 @@ class Shop:
             return Path(self.python)
 
         job = DeployJob(
-            release=release, environment="production", options={}, sequence=1, bring=bring, smoke=lambda url, kept: None
+            release=release,
+            environment="production",
+            options={},
+            sequence=1,
+            bring=bring,
+            bring_rows=lambda into: None,
+            smoke=lambda url, kept: None,
         )
         return self.kept.bring(job, self.said.append)
 

@@ -312,6 +312,7 @@ def test_another_model_ends_that_one_is_refused(refuse: str, serves: int, noted:
         options={},
         sequence=1,
         bring=lambda into: into,
+        bring_rows=lambda into: None,
         smoke=lambda url, kept: None,
         refuse=refuse,
     )
