@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +27,8 @@ def nothing(line: str) -> None:
 
 @dataclass
 class Stage:
-    """A deployer, and two releases `releases[0]`, `releases[1]` whose models answer 1 and 2."""
+    """A deployer, and two releases `releases[0]`, `releases[1]` whose models answer 1 and 2. `options` are the
+    environment's, where a test asks for nothing else."""
 
     deployer: Deployer
     releases: Sequence[Release]
@@ -35,6 +36,7 @@ class Stage:
     python: Path
     brought: list[str] = field(default_factory=list)
     rows_brought: list[str] = field(default_factory=list)
+    options: Mapping[str, object] = field(default_factory=dict)
 
     def deploy(
         self,
@@ -69,7 +71,7 @@ class Stage:
         job = DeployJob(
             release=release,
             environment=ENVIRONMENT,
-            options=options or {},
+            options={**self.options, **(options or {})},
             sequence=sequence,
             bring=bring,
             bring_rows=bring_rows,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci.backends.kept_model import ModelAndCode
 from mlops_ci.backends.kept_releases import KEPT, KeptReleases
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError
@@ -21,7 +22,7 @@ class Shop:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.kept = KeptReleases(folder=home / "production")
+        self.kept = KeptReleases(folder=home / "production", contents=ModelAndCode())
         self.brought = 0
         self.said: list[str] = []
         self.python = sys.executable
