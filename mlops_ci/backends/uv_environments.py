@@ -117,7 +117,7 @@ class UvEnvironments:
         self, python: Path, extra: Sequence[str], given: Sequence[str | Path], home: Path, directory: Path, say: Say
     ) -> None:
         """Beside what the user's files gave, none of which may change. `given` is said again for the index it names."""
-        freeze: list[str | Path] = [_uv_binary(), "pip", "freeze", "--exclude-editable", "--python", python]
+        freeze: list[str | Path] = [uv_binary(), "pip", "freeze", "--exclude-editable", "--python", python]
         done = process.run(freeze, cwd=directory, env=self._environ(), timeout=60)
         if done.code != 0:
             raise _not_built(done.stderr.splitlines())
@@ -137,7 +137,7 @@ class UvEnvironments:
             env["UV_PROJECT_ENVIRONMENT"] = str(home)
         log = self.cache / "last-build.log"
         done = process.stream(
-            [_uv_binary(), *words], cwd=directory, env=env, log=log, on_line=say, timeout=BUILD_TIMEOUT
+            [uv_binary(), *words], cwd=directory, env=env, log=log, on_line=say, timeout=BUILD_TIMEOUT
         )
         if done.code != 0:
             raise _does_not_fit(beside, done.tail) if beside and _unsolved(done.tail) else _not_built(done.tail)
@@ -173,7 +173,8 @@ def _require_lock(names: Sequence[str]) -> None:
         )
 
 
-def _uv_binary() -> str:
+def uv_binary() -> str:
+    """uv's executable. Raises MissingExtra."""
     try:
         from uv import find_uv_bin
     except ModuleNotFoundError:

@@ -1,0 +1,78 @@
+"""The Docker daemon that builds images: found as the docker command finds it, its errors and streams in our words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from mlops_ci.errors import BackendError, MissingExtra, MlopsError
+from mlops_ci.io import files
+
+SECONDS = 600.0  # for one silence of the daemon: it compresses a large layer without a word
+LONGEST = 2_000
+TAIL = 20
+
+
+@contextlib.contextmanager
+def connected(environ: Mapping[str, str]) -> Iterator[Any]:
+    """A docker-py client, closed at the end. What the daemon, or the way to it, refuses is raised as BackendError."""
+    try:
+        import docker
+        import requests
+    except ModuleNotFoundError:
+        raise MissingExtra("deploy", "docker") from None
+    client = None
+    try:
+        client = docker.from_env(environment=dict(environ), timeout=SECONDS)
+        yield client
+    except MlopsError:
+        raise
+    except docker.errors.APIError as error:
+        raise BackendError(f"Docker refused: {said(error)}", docs="build.md#when-it-fails") from error
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise BackendError(
+            f"Docker does not answer: {reason(error)}",
+            hint="start Docker, or let DOCKER_HOST name its socket; 'build: {mode: none}' serves the model without "
+            "an image",
+            docs="build.md#when-it-fails",
+        ) from error
+    except OSError as error:
+        raise files.disk_error(error) from error
+    finally:
+        if client is not None:
+            client.close()
+
+
+def said(error: Any) -> str:
+    """What the daemon said, in its own words."""
+    return str(error.explanation or error)[:LONGEST]
+
+
+def reason(error: BaseException) -> str:
+    """The innermost cause in one line: what wraps it repeats it with addresses of objects."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    words = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return str(words).splitlines()[0][:300]
+
+
+def follow(stream: Iterator[Mapping[str, Any]], failed: str, on_line: Callable[[str], None]) -> list[Mapping[str, Any]]:
+    """Read a stream of the daemon to its end and return what it said besides text (`aux`).
+
+    Raises BackendError, `failed` and the daemon's own words, where the stream carries an error: the daemon answers
+    200 all the same.
+    """
+    found: list[Mapping[str, Any]] = []
+    lines: deque[str] = deque(maxlen=TAIL)
+    for item in stream:
+        if "error" in item:
+            words = str((item.get("errorDetail") or {}).get("message") or item["error"])[:LONGEST]
+            raise BackendError(f"{failed}: {words}", hint="\n".join(lines), docs="build.md#when-it-fails")
+        if isinstance(item.get("aux"), dict):
+            found.append(item["aux"])
+        if text := str(item.get("stream", "")).strip():
+            lines.extend(text[-LONGEST:].splitlines())
+            on_line(text[:200])
+    return found
