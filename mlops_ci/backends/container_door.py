@@ -22,19 +22,16 @@ OPEN = 0o777
 
 @contextlib.contextmanager
 def place(home: Path, name: str) -> Iterator[Path]:
-    """A new folder in `home`, locked, and removed at the end; its name begins with `name` and is nobody else's."""
+    """A new folder in `home`, locked; its name begins with `name` and is nobody else's. It is there until forgotten."""
     home.mkdir(parents=True, exist_ok=True)
     found = home / f"{name}-{secrets.token_hex(4)}"
     beside = home / f".{found.name}.new"
     with open(beside, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         beside.rename(_lock(found))  # it is seen only when it is held
-        try:
-            found.mkdir()
-            found.chmod(OPEN)
-            yield found
-        finally:
-            forget(found)
+        found.mkdir()
+        found.chmod(OPEN)
+        yield found
 
 
 def left_behind(home: Path) -> list[Path]:

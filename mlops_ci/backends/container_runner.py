@@ -33,6 +33,7 @@ SETTINGS, WINDOWS = "/srv/settings.json", "/srv/windows"
 KILL_SECONDS = 5.0  # beyond its drain time: the keeper kills us soon after
 GONE_SECONDS = 30.0
 MOST_PROCESSES = 4096
+GOING = (404, 409)  # it is not there, or is being removed
 KILLED = 137
 TAKE_OVER = b"t"
 
@@ -59,18 +60,20 @@ class Runner:
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
+        image = image_id(self.client, self.spec.image, _log)
         with container_door.place(Path(self.spec.home), self.spec.name) as place:
-            container = self._create(place)
+            container = self._create(image, place)
             try:
                 with container_door.listen(place) as door:
                     self._start(container, woken)
                     self._attend(door, wake)
             finally:
-                remove(container)
-                self.ended.wait(GONE_SECONDS)
+                if remove(container):
+                    self.ended.wait(GONE_SECONDS)
+                    container_door.forget(place)
         return self.code
 
-    def _create(self, place: Path) -> Any:
+    def _create(self, image: str, place: Path) -> Any:
         from docker.types import LogConfig, Mount
 
         spec = self.spec
@@ -79,7 +82,7 @@ class Runner:
             mounts.append(Mount(WINDOWS, spec.windows, type="bind"))
         memory = f"{spec.memory_mb}m" if spec.memory_mb else None
         return self.client.containers.create(
-            image_id(self.client, spec.image, _log),
+            image,
             ["--sockets", f"{INSIDE}/{container_door.SOCKET}"],
             name=place.name,
             labels={"mlops-ci.model": spec.model, "mlops-ci.environment": spec.environment},
@@ -128,17 +131,20 @@ class Runner:
                     selector.unregister(door)
                     selector.register(self.connection, selectors.EVENT_READ)
                 elif not self._hear():
+                    self.ended.wait(KILL_SECONDS)  # its exit code is its own, where it needs no killing
                     return
             if left <= 0 or (self.connection is None and (self.leaving or self.ended.is_set())):
                 return
 
     def _obey(self, signals: bytes) -> None:
-        if signal.SIGUSR1 in signals and self.connection is not None:
-            self.connection.sendall(TAKE_OVER)
-        if {signal.SIGTERM, signal.SIGINT} & set(signals) and not self.leaving:
+        leave = {signal.SIGTERM, signal.SIGINT} & set(signals) and not self.leaving
+        if leave:
             self.leaving = True
             self.until = clock.stopwatch() + self.spec.drain_seconds + KILL_SECONDS
-            if self.connection is not None:
+        with contextlib.suppress(OSError):  # a server that is gone is heard of next
+            if self.connection is not None and signal.SIGUSR1 in signals:
+                self.connection.sendall(TAKE_OVER)
+            if self.connection is not None and leave:
                 self.connection.shutdown(socket.SHUT_WR)
 
     def _hear(self) -> bool:
@@ -159,14 +165,19 @@ class Runner:
             return container_door.hand_over(door, [own.fileno(), self.public, sys.stdout.fileno()])
 
 
-def remove(container: Any) -> None:
-    """Whatever state it is in; it may be about to go by itself. Where the daemon is down there is nothing to be done:
-    a container that serves nobody has lost its other end, and stops."""
+def remove(container: Any) -> bool:
+    """Whatever state it is in; it may be about to go by itself. Returns whether it goes: without a daemon nobody knows,
+    and the next run looks again."""
     import docker
     import requests
 
-    with contextlib.suppress(docker.errors.DockerException, requests.exceptions.RequestException):
+    try:
         container.remove(force=True)
+    except docker.errors.APIError as error:
+        return error.status_code in GOING
+    except (docker.errors.DockerException, requests.exceptions.RequestException):
+        return False
+    return True
 
 
 def sweep(client: Any, home: Path, *, drain_seconds: float) -> None:
@@ -179,10 +190,11 @@ def sweep(client: Any, home: Path, *, drain_seconds: float) -> None:
             container = client.containers.get(place.name)
             with contextlib.suppress(docker.errors.APIError):
                 container.stop(timeout=int(drain_seconds + KILL_SECONDS))
-            remove(container)
+            gone = remove(container)
         except docker.errors.NotFound:
-            pass
-        container_door.forget(place)
+            gone = True
+        if gone:
+            container_door.forget(place)
 
 
 def _sweep(client: Any, spec: ContainerSpec) -> None:

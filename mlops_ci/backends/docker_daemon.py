@@ -1,4 +1,4 @@
-"""This machine's Docker daemon: found as the docker command finds it, its images named by digest, its errors ours."""
+"""The Docker daemon that serves: this machine's, and its images by their digest alone."""
 
 from __future__ import annotations
 
@@ -6,42 +6,28 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlops_ci.errors import BackendError, ConfigError, MissingExtra
+from mlops_ci.backends.image_daemon import connected, said
+from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.ports import Say
 
 LOCAL = "http+docker://"  # what docker-py makes of a Unix socket
-SECONDS = 120.0  # for one answer of the daemon
+DOCS = "deploy.md#the-target-docker"
 
 
 @contextlib.contextmanager
 def daemon(environ: Mapping[str, str]) -> Iterator[Any]:
-    """A docker-py client, closed at the end; what the daemon says in between is raised as BackendError.
+    """A docker-py client; what the daemon says in between is raised as BackendError.
 
     Raises ConfigError for a daemon of another machine: what it runs could not be given our sockets.
     """
-    try:
-        import docker
-        import requests
-    except ModuleNotFoundError as error:
-        raise MissingExtra("deploy", "docker") from error
-    client = None
-    try:
-        client = docker.from_env(environment=dict(environ), timeout=SECONDS)
+    with connected(environ, without="what serves now serves on", docs=DOCS) as client:
         if not client.api.base_url.startswith(LOCAL):
             raise ConfigError(
                 f"the Docker daemon at {client.api.base_url} is not this machine's",
                 hint="target: docker serves on this machine: let DOCKER_HOST name a Unix socket",
-                docs="deploy.md#the-target-docker",
+                docs=DOCS,
             )
         yield client
-    except docker.errors.APIError as error:
-        raise BackendError(f"the Docker daemon refused: {error.explanation or error}") from error
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        hint = "start it, or let DOCKER_HOST name its socket; what serves now serves on"
-        raise BackendError(f"the Docker daemon does not answer: {error}", hint=hint) from error
-    finally:
-        if client is not None:
-            client.close()
 
 
 def image_id(client: Any, reference: str, say: Say) -> str:
@@ -81,6 +67,7 @@ def _pull(client: Any, reference: str) -> Any:
         return client.images.pull(name, tag=digest)
     except docker.errors.APIError as error:
         raise BackendError(
-            f"the image {reference} is not here, and can't be pulled: {error.explanation or error}",
+            f"the image {reference} is not here, and can't be pulled: {said(error)}",
             hint="releases are served by their digest alone: build and push it again, or see whether you are logged in",
+            docs=DOCS,
         ) from error

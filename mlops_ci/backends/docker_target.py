@@ -11,7 +11,7 @@ from typing import Any
 
 from mlops_ci.backends import container_door, container_runner
 from mlops_ci.backends.container_spec import ContainerSpec
-from mlops_ci.backends.docker_daemon import available, daemon, image_id
+from mlops_ci.backends.docker_daemon import DOCS, available, daemon, image_id
 from mlops_ci.backends.keeper_target import KeeperTarget
 from mlops_ci.backends.kept_model import RowsAlone
 from mlops_ci.backends.server_settings import DRAIN_SECONDS, drain_seconds, settings_of, write_settings
@@ -22,7 +22,6 @@ from mlops_ci.ports import DeployJob, Say
 from mlops_ci.records.models import Release
 
 OWNER_ALONE = 0o700
-DOCS = "deploy.md#the-target-docker"
 
 
 def docker_target(home: Path, environ: Mapping[str, str]) -> KeeperTarget:
@@ -39,11 +38,14 @@ class Containers:
 
     def available(self, releases: tuple[Release, ...]) -> tuple[Release, ...]:
         """Those whose image the daemon or its registry has; all, where there is no daemon to say so."""
+        images = tuple(release for release in releases if release.image_reference)
+        if not images:
+            return ()
         try:
             with daemon(self.environ) as client:
-                return tuple(release for release in releases if available(client, release.image_reference))
+                return tuple(release for release in images if available(client, release.image_reference))
         except BackendError:
-            return releases
+            return images
 
     def prepare(self, job: DeployJob, folder: Path, say: Say) -> None:
         """Pull the image where it is not here. The folders that a container's user writes to are open to everybody, and

@@ -175,6 +175,13 @@ class KeeperTarget:
         prune_settings(folder, spec["argv"])
 
 
+def places(home: Path) -> list[tuple[str, str]]:
+    """(model, environment) of all that is served below `.mlops/serving`, whatever a config names."""
+    folders = [path for path in home.glob("*/*") if path.is_dir()]
+    served = [path for path in folders if "release" in served_note.noted(path) or KeeperClient(folder=path).alive()]
+    return sorted((path.parent.name, path.name) for path in served)
+
+
 def _refuse_another_port(job: DeployJob, keeper: KeeperClient) -> None:
     """An address that users know is not left behind by the way. Raises ConfigError."""
     wanted, serves = whole(job.options, "port"), whole(keeper.known(), "port")

@@ -134,8 +134,21 @@ def deployer(config: Config, environment: Environment) -> Deployer:
     return target(config)
 
 
-def served_here(config: Config) -> Path:
-    """The folder of what is served on this machine."""
+def served_here(config: Config) -> dict[tuple[str, str], Deployer]:
+    """What `mlops-ci serve` looks after, by model and environment: what this machine is to serve, and what it does
+    serve though the config does not name it any more."""
+    from mlops_ci.backends.keeper_target import places
+
+    named = {
+        (model.name, environment.name): deployer(config, environment)
+        for model in config.models.values()
+        for environment in model.environments
+        if environment.target in HERE
+    }
+    return {**{place: _docker(config) for place in places(_serving(config))}, **named}  # _docker ends processes, too
+
+
+def _serving(config: Config) -> Path:
     from mlops_ci.io.workspace import Workspace
 
     return Workspace(config.root).home / "serving"
@@ -144,17 +157,17 @@ def served_here(config: Config) -> Path:
 def _local(config: Config) -> Deployer:
     from mlops_ci.backends.local_target import local_target
 
-    return local_target(served_here(config))
+    return local_target(_serving(config))
 
 
 def _docker(config: Config) -> Deployer:
     from mlops_ci.backends.docker_target import docker_target
 
-    return docker_target(served_here(config), os.environ)
+    return docker_target(_serving(config), os.environ)
 
 
 TARGETS: dict[str, Callable[[Config], Deployer]] = {"local": _local, "docker": _docker}
-HERE = ("local", "docker")  # what `mlops-ci serve` looks after
+HERE = ("local", "docker")
 
 
 def dock(config: Config, environment: Environment, *, sequence: int) -> Dock:
