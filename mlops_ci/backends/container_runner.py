@@ -160,9 +160,12 @@ class Runner:
         return bool(heard)
 
     def _hand_over(self, door: socket.socket) -> socket.socket:
-        """The server's own listening socket, on loopback of this machine; the public one; and our log."""
+        """The server's own listening socket, on loopback of this machine; the public one; and our log. The sockets are
+        the server's from now on: where we held them too, they would outlive it."""
         with socket.create_server(("127.0.0.1", 0)) as own:
-            return container_door.hand_over(door, [own.fileno(), self.public, sys.stdout.fileno()])
+            connection = container_door.hand_over(door, [own.fileno(), self.public, sys.stdout.fileno()])
+        os.close(self.public)
+        return connection
 
 
 def remove(container: Any) -> bool:

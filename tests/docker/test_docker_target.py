@@ -110,7 +110,8 @@ def test_it_can_do_nothing_but_serve(daemon: Daemon, stage: Stage, monkeypatch: 
     assert "CapBnd:\t0000000000000000" in status
     assert "NoNewPrivs:\t1" in status
     with pytest.raises(AssertionError, match="Read-only file system"):
-        daemon.docker("exec", container, "/opt/venv/bin/python", "-c", "open('/srv/model/MLmodel', 'a')")
+        write = "open('/srv/model/MLmodel', 'a')"
+        daemon.docker("exec", "--user", "0", container, "/opt/venv/bin/python", "-c", write)
     assert stage.answer(served.url) == 1.0
     assert served.url.startswith("http://127.0.0.1:")
     other, changed = stage.deploy(0, options={"memory_mb": 800})
