@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -300,28 +299,24 @@ def test_without_a_daemon_it_says_so_and_what_serves_serves_on(stage: Stage, tmp
     stage.deployer = target
 
 
-def test_a_daemon_elsewhere_is_refused(daemon: Daemon, stage: Stage) -> None:
-    with forwarded(daemon.host.removeprefix("unix://")) as port:
-        assert isinstance(stage.deployer, KeeperTarget)
-        elsewhere = docker_target(stage.deployer.home, {"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
+def test_a_daemon_elsewhere_is_refused(stage: Stage) -> None:
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"ApiVersion": "1.41"}'
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    assert isinstance(stage.deployer, KeeperTarget)
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(server.handle_request)
+        elsewhere = docker_target(stage.deployer.home, {"DOCKER_HOST": f"tcp://127.0.0.1:{server.server_port}"})
         with pytest.raises(ConfigError, match="is not this machine's"):
             dataclasses.replace(stage, deployer=elsewhere).deploy(0)
-
-
-@contextlib.contextmanager
-def forwarded(path: str) -> Iterator[int]:
-    """A port that leads to a Unix socket, for one question."""
-
-    def forward(listener: socket.socket) -> None:
-        with listener.accept()[0] as one, socket.socket(socket.AF_UNIX) as other:
-            other.connect(path)
-            other.sendall(one.recv(65536))
-            while part := other.recv(65536):
-                one.sendall(part)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, concurrent.futures.ThreadPoolExecutor(1) as pool:
-        pool.submit(forward, listener)
-        yield listener.getsockname()[1]
 
 
 CONFIG = """\
