@@ -12,12 +12,15 @@ from mlops_ci.io import files
 
 SECONDS = 600.0  # for one silence of the daemon: it compresses a large layer without a word
 LONGEST = 2_000
+WITHOUT = "'build: {mode: none}' serves the model without an image"
+DOCS = "build.md#when-it-fails"
 TAIL = 20
 
 
 @contextlib.contextmanager
-def connected(environ: Mapping[str, str]) -> Iterator[Any]:
-    """A docker-py client, closed at the end. What the daemon, or the way to it, refuses is raised as BackendError."""
+def connected(environ: Mapping[str, str], *, without: str = WITHOUT, docs: str = DOCS) -> Iterator[Any]:
+    """A docker-py client, closed at the end. What the daemon, or the way to it, refuses is raised as BackendError;
+    `without` says what there is where no daemon is."""
     try:
         import docker
         import requests
@@ -30,13 +33,12 @@ def connected(environ: Mapping[str, str]) -> Iterator[Any]:
     except MlopsError:
         raise
     except docker.errors.APIError as error:
-        raise BackendError(f"Docker refused: {said(error)}", docs="build.md#when-it-fails") from error
+        raise BackendError(f"Docker refused: {said(error)}", docs=docs) from error
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise BackendError(
             f"Docker does not answer: {reason(error)}",
-            hint="start Docker, or let DOCKER_HOST name its socket; 'build: {mode: none}' serves the model without "
-            "an image",
-            docs="build.md#when-it-fails",
+            hint=f"start Docker, or let DOCKER_HOST name its socket; {without}",
+            docs=docs,
         ) from error
     except OSError as error:
         raise files.disk_error(error) from error

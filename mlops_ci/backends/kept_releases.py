@@ -1,9 +1,8 @@
 """The releases that an environment keeps on this machine, with all it takes to serve them again.
 
-Each lies in `kept/<model digest>/`: `model/`, the server's `code/`, `smoke.json` where rows were recorded, and
-`release.json`, which says besides the release which Python serves it, the digest of its code, and in which turn it
-served last. `model/` and `code/` are checked byte for byte each time. `smoke.json` is not: it is what one may edit to
-see a smoke fail.
+Each lies in `kept/<model digest>/`: `smoke.json` where rows were recorded, `release.json`, which says besides the
+release in which turn it served last, and what its target keeps with it (kept_model.py), which is checked each time.
+`smoke.json` is not: it is what one may edit to see a smoke fail.
 """
 
 from __future__ import annotations
@@ -12,10 +11,9 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mlops_ci.backends.keeper_client import read, whole
-from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError, MlopsError
 from mlops_ci.io import files
 from mlops_ci.ports import DeployJob, Say
@@ -25,11 +23,25 @@ from mlops_ci.records.models import Release
 KEPT = 5
 
 
+class Contents(Protocol):
+    """What a target keeps with each release besides its smoke rows."""
+
+    def bring(self, job: DeployJob, into: Path) -> Mapping[str, str]:
+        """Put it into a folder, checked, and return what is to be noted of it. Raises BackendError."""
+
+    def changed(self, place: Path, noted: Mapping[str, Any], digest: str) -> bool:
+        """Whether it is no longer what was brought for the model with this digest."""
+
+    def missing(self, place: Path) -> bool:
+        """Whether something that it needs elsewhere is gone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class KeptReleases:
     """Those in `folder`/kept. Whoever changes them holds the environment's lock."""
 
     folder: Path
+    contents: Contents
 
     def served(self) -> tuple[Release, ...]:
         """What has served, the latest first."""
@@ -48,8 +60,8 @@ class KeptReleases:
         _put_back(place)
         noted = read(place / "release.json")
         known = release_of(noted.get("release"))
-        changed = known is not None and not _unchanged(place, noted, digest)
-        if known is None or changed or known.run_id != job.release.run_id or not Path(python_of(place)).exists():
+        changed = known is not None and self.contents.changed(place, noted, digest)
+        if known is None or changed or known.run_id != job.release.run_id or self.contents.missing(place):
             again = f"the kept files of model {digest[:12]} were changed"
             say(f"{again}: bringing them anew" if changed else f"bringing model {digest[:12]}")
             try:
@@ -83,16 +95,14 @@ class KeptReleases:
 
     def _bring(self, job: DeployJob, place: Path, noted: Mapping[str, Any]) -> None:
         """Into a folder beside, checked, and only then in its place."""
-        digest = job.release.model_digest
         fresh = place.with_name(f".{place.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         try:
             fresh.mkdir(parents=True)
-            python = job.bring(fresh)
-            if (found := digest_directory(fresh / "model")) != digest:
-                raise BackendError(f"what was brought as model {digest[:12]} has the digest {found[:12]}")
-            note = {"release": encode(job.release), "python": str(python), "code": digest_directory(fresh / "code")}
-            files.write_json(fresh / "release.json", {**note, "served": whole(noted, "served")})
+            extra = self.contents.bring(job, fresh)
+            job.bring_rows(fresh)
+            note = {"release": encode(job.release), **extra, "served": whole(noted, "served")}
+            files.write_json(fresh / "release.json", note)
             if place.exists():
                 place.rename(_aside(place))
             fresh.rename(place)
@@ -103,24 +113,12 @@ class KeptReleases:
             shutil.rmtree(fresh, ignore_errors=True)
 
 
-def python_of(place: Path) -> str:
-    """The Python that serves what is kept there; a path of no file where none is noted."""
-    return str(read(place / "release.json").get("python") or place / "no python")
-
-
 def release_of(document: Any) -> Release | None:
     """A release as it was noted, None where it can't be read."""
     try:
         return decode(Release, document) if document is not None else None
     except CodecError:
         return None
-
-
-def _unchanged(place: Path, noted: Mapping[str, Any], digest: str) -> bool:
-    try:
-        return (digest_directory(place / "model"), digest_directory(place / "code")) == (digest, noted.get("code"))
-    except BackendError:
-        return False
 
 
 def _aside(place: Path) -> Path:

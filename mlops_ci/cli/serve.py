@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,20 @@ import click
 from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, config_options
 from mlops_ci.cli.session import Session, open_session
-from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import UsageError, did_you_mean
 from mlops_ci.ports import Deployer
 from mlops_ci.records.codec import encode
 from mlops_ci.records.serving import Serving
 from mlops_ci.report.clean import plain
 
-Place = tuple[Model, Environment, Deployer]
+Place = tuple[str, str, Deployer]  # model, environment, and what serves it
 model_argument = click.argument("model", required=False, default="")
 environment_argument = click.argument("environment", required=False, default="")
 
 
 @click.group("serve")
 def command() -> None:
-    """Look after what is served on this machine (environments with `target: local`)."""
+    """Look after what is served on this machine (environments with `target: local` or `docker`)."""
 
 
 @command.command("ps")
@@ -33,13 +31,10 @@ def command() -> None:
 def ps(**options: Any) -> int:
     """List what is served, where, and since when."""
     session = open_session(common(options))
-    found = [
-        (environment, deployer.serving(model.name, environment.name))
-        for model, environment, deployer in places(session)
-    ]
+    found = [(environment, deployer.serving(model, environment)) for model, environment, deployer in places(session)]
     serving = [(environment, item) for environment, item in found if item is not None]
     if session.console.json:
-        session.console.document([{"environment": place.name, **encode(item)} for place, item in serving])
+        session.console.document([{"environment": place, **encode(item)} for place, item in serving])
     for place, item in serving:
         session.console.show(line(place, item))
     if not serving:
@@ -56,9 +51,9 @@ def logs(model: str, environment: str, lines: int, **options: Any) -> int:
     """Show the last lines that a server wrote."""
     session = open_session(common(options))
     chosen, place, deployer = one(session, model, environment)
-    serving = deployer.serving(chosen.name, place.name)
+    serving = deployer.serving(chosen, place)
     if serving is None:
-        raise UsageError(f"nothing is served in {place.name} for {chosen.name}", hint="mlops-ci serve ps")
+        raise UsageError(f"nothing is served in {place} for {chosen}", hint="mlops-ci serve ps")
     try:
         found = Path(serving.log).read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -76,27 +71,25 @@ def logs(model: str, environment: str, lines: int, **options: Any) -> int:
 def stop(model: str, environment: str, everything: bool, **options: Any) -> int:
     """Stop a server: it finishes what it has begun. `mlops-ci merge` serves it again."""
     session = open_session(common(options))
-    chosen = list(places(session)) if everything else [one(session, model, environment)]
+    chosen = places(session) if everything else [one(session, model, environment)]
     for item, place, deployer in chosen:
-        deployer.delete(item.name, place.name)
-        session.console.say(f"{item.name} is not served in {place.name}")
+        deployer.delete(item, place)
+        session.console.say(f"{item} is not served in {place}")
     return 0
 
 
-def places(session: Session) -> Iterator[Place]:
-    """Every environment of every model that this machine serves."""
-    for model in session.config.models.values():
-        for environment in model.environments:
-            if environment.target == "local":
-                yield model, environment, wiring.deployer(session.config, environment)
+def places(session: Session) -> list[Place]:
+    """All that this machine serves, or is to serve."""
+    found = wiring.served_here(session.config)
+    return [(model, environment, deployer) for (model, environment), deployer in found.items()]
 
 
 def one(session: Session, model: str, environment: str) -> Place:
     """The place that the words name; the only one, where there is only one. Raises UsageError."""
-    known = [place for place in places(session) if model in ("", place[0].name) and environment in ("", place[1].name)]
+    known = [place for place in places(session) if model in ("", place[0]) and environment in ("", place[1])]
     if len(known) == 1:
         return known[0]
-    names = [f"{item.name} {place.name}" for item, place, _ in places(session)]
+    names = [f"{item} {place}" for item, place, _ in places(session)]
     wanted = f"{model} {environment}".strip()
     if not known:
         raise UsageError(
@@ -105,12 +98,12 @@ def one(session: Session, model: str, environment: str) -> Place:
     raise UsageError("name a model and an environment", hint=f"there are: {', '.join(names)}")
 
 
-def line(environment: Environment, serving: Serving) -> str:
+def line(environment: str, serving: Serving) -> str:
     """One served release in one line."""
     state = "serves" if serving.answering else "does not answer"
     again = f", restarted {serving.restarts} times" if serving.restarts else ""
     release = serving.release
     return (
-        f"{release.model} {environment.name}: version {release.version} (model {release.model_digest[:12]}) {state} "
+        f"{release.model} {environment}: version {release.version} (model {release.model_digest[:12]}) {state} "
         f"at {serving.url} since {serving.since}{again}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,16 +126,50 @@ def source(model: Model, dataset: Dataset) -> DataSource:
 
 def deployer(config: Config, environment: Environment) -> Deployer:
     """What serves an environment. Raises UsageError for a target that has no adapter yet."""
-    from mlops_ci.backends.local_target import LocalTarget
-    from mlops_ci.io.workspace import Workspace
-
-    if environment.target != "local":
+    target = TARGETS.get(environment.target)
+    if target is None:
         raise UsageError(
             f"environment '{environment.name}': nothing deploys to '{environment.target}' yet",
             hint="target: local serves on this machine",
             docs="deploy.md",
         )
-    return LocalTarget(home=Workspace(config.root).home / "serving")
+    return target(config)
+
+
+def served_here(config: Config) -> dict[tuple[str, str], Deployer]:
+    """What `mlops-ci serve` looks after, by model and environment: what this machine is to serve, and what it does
+    serve though the config does not name it any more."""
+    from mlops_ci.backends.keeper_target import places
+
+    named = {
+        (model.name, environment.name): deployer(config, environment)
+        for model in config.models.values()
+        for environment in model.environments
+        if environment.target in HERE
+    }
+    return {**{place: _docker(config) for place in places(_serving(config))}, **named}  # _docker ends processes, too
+
+
+def _serving(config: Config) -> Path:
+    from mlops_ci.io.workspace import Workspace
+
+    return Workspace(config.root).home / "serving"
+
+
+def _local(config: Config) -> Deployer:
+    from mlops_ci.backends.local_target import local_target
+
+    return local_target(_serving(config))
+
+
+def _docker(config: Config) -> Deployer:
+    from mlops_ci.backends.docker_target import docker_target
+
+    return docker_target(_serving(config), os.environ)
+
+
+TARGETS: dict[str, Callable[[Config], Deployer]] = {"local": _local, "docker": _docker}
+HERE = ("local", "docker")
 
 
 def dock(config: Config, environment: Environment, *, sequence: int) -> Dock:

@@ -17,9 +17,10 @@ class DeployJob:
     """One release to be served in `environment`, whose keys of the config are `options`. `sequence` grows with the
     commits of the default branch: what a later commit brought is not replaced by what an earlier one did.
 
-    `bring` puts `model/`, the server's `code/`, and `smoke.json` where there is one, into a folder and returns the
-    Python that serves it; it is called only where the target does not hold the release already. `smoke` is called
-    with the new server's address and that folder before any request of a user reaches it, and raises GateFailed.
+    `bring` puts `model/` and the server's `code/` into a folder and returns the Python that serves it: a target that
+    runs an image, or lets a cluster fetch the model, does not ask for it. `bring_rows` puts `smoke.json` there, where
+    rows were recorded. Both are called only where the target does not hold the release already. `smoke` is called with
+    the new server's address and that folder before any request of a user reaches it, and raises GateFailed.
 
     `refuse` is the digest of the model that is taken back with this: until something else is deployed, only a job that
     refuses another brings it here again.
@@ -31,6 +32,7 @@ class DeployJob:
     sequence: int
     refuse: str = ""
     bring: Callable[[Path], Path]
+    bring_rows: Callable[[Path], None]
     smoke: Callable[[str, Path], None]
 
 

@@ -7,12 +7,14 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError, MlopsError, StaleError, UsageError
 from mlops_ci.serving.formats import refuse_formats
 from mlops_ci.serving.settings import Settings, read_settings
+from mlops_ci.serving.starter import Starter, handed_over, ready_file
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -45,6 +47,9 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--standby-fd", type=int, metavar="N", help="inherited listening socket, served once SIGUSR1 came"
     )
+    parser.add_argument(
+        "--sockets", type=Path, metavar="PATH", help="Unix socket where the listening sockets are handed over instead"
+    )
     parser.add_argument("--settings", type=Path, metavar="FILE", help="settings as JSON")
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help='gets {"port", "pid", "took_over"} when ready')
     return parser.parse_args(words)
@@ -64,27 +69,28 @@ def check(options: argparse.Namespace) -> Settings:
 
 def serve(options: argparse.Namespace) -> None:
     """Everything heavy, after the checks."""
+    handed = handed_over(options.sockets) if options.sockets else None
     settings = check(options)
     os.environ.update(variables(settings, os.environ))
     sys.argv[1:] = []  # kserve parses the command line of whoever imports it
-    from mlops_ci.serving.connections import bind
     from mlops_ci.serving.model import MlflowModel
     from mlops_ci.serving.server import Server, Start
+
+    starter = handed or bound(options)
+    model = MlflowModel(options.name, options.model)
+    model.load()
+    Server(Start(digest=options.digest, settings=settings, starter=starter)).start([model])
+
+
+def bound(options: argparse.Namespace) -> Starter:
+    """A socket at the address asked for. Raises BackendError where that is taken, or not this machine's."""
+    from mlops_ci.serving.connections import bind
 
     try:
         listener = bind(options.host, options.port)
     except OSError as error:
         raise BackendError(f"could not listen on {options.host}:{options.port}: {error.strerror}") from error
-    model = MlflowModel(options.name, options.model)
-    model.load()
-    start = Start(
-        digest=options.digest,
-        listener=listener,
-        settings=settings,
-        standby=options.standby_fd,
-        ready_file=options.ready_file,
-    )
-    Server(start).start([model])
+    return Starter(listener=listener, standby=options.standby_fd, tell=partial(ready_file, options.ready_file))
 
 
 def main() -> int:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import os
 import signal
-import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 import uvloop
 from kserve import ModelServer
@@ -22,6 +19,7 @@ from mlops_ci.serving.app import App
 from mlops_ci.serving.connections import Connections
 from mlops_ci.serving.model import MlflowModel
 from mlops_ci.serving.settings import Settings
+from mlops_ci.serving.starter import Starter
 from mlops_ci.serving.worker import Worker
 
 log = logging.getLogger("mlops_ci.serving")
@@ -29,13 +27,11 @@ log = logging.getLogger("mlops_ci.serving")
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """What the command line said. `standby` is an inherited listening socket, taken over at SIGUSR1."""
+    """What to serve, how, and for whom."""
 
     digest: str
-    listener: socket.socket
     settings: Settings
-    standby: int | None = None
-    ready_file: Path | None = None
+    starter: Starter
 
 
 class Server(ModelServer):  # type: ignore[misc]
@@ -75,14 +71,14 @@ class Server(ModelServer):  # type: ignore[misc]
             dataplane=self.dataplane,
             worker=worker,
         )
-        app.trial = self.begin.standby is not None
+        app.trial = self.begin.starter.standby is not None
         connections = Connections(app)
         stop, take_over = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGUSR1, take_over.set)
-        await connections.listen(self.begin.listener)
+        await connections.listen(self.begin.starter.listener)
         self._tell(taken_over=False)
         log.info("serving %s (%s) on port %d", model.name, self.begin.digest[:12], self._port())
         taking = asyncio.ensure_future(self._take_over(take_over, connections, app))
@@ -98,24 +94,18 @@ class Server(ModelServer):  # type: ignore[misc]
     async def _take_over(self, signalled: asyncio.Event, connections: Connections, app: App) -> None:
         """Serve the shared socket from the first SIGUSR1 on."""
         await signalled.wait()
-        if self.begin.standby is None:
+        standby = self.begin.starter.standby
+        if standby is None:
             log.warning("SIGUSR1 without --standby-fd: there is nothing to take over")
             return
         app.trial = False
-        await connections.share(self.begin.standby)
+        await connections.share(standby)
         self._tell(taken_over=True)
         log.info("took over the public socket")
 
     def _port(self) -> int:
-        port: int = self.begin.listener.getsockname()[1]
+        port: int = self.begin.starter.listener.getsockname()[1]
         return port
 
     def _tell(self, *, taken_over: bool) -> None:
-        """Write the ready file, whole or not at all."""
-        path = self.begin.ready_file
-        if path is None:
-            return
-        beside = path.with_name(f".{path.name}.new")
-        document = {"port": self._port(), "pid": os.getpid(), "took_over": taken_over}
-        beside.write_text(json.dumps(document) + "\n", encoding="utf-8")
-        os.replace(beside, path)
+        self.begin.starter.tell({"port": self._port(), "pid": os.getpid(), "took_over": taken_over})

@@ -112,6 +112,7 @@ def apply(planned: Plan, dock: Dock, *, say: Say, refuse: str = "") -> StageResu
         sequence=dock.sequence,
         refuse=refuse,
         bring=lambda into: bring(release, into, dock, say=say),
+        bring_rows=lambda into: bring_rows(release, into, dock),
         smoke=check,
     )
     serving, changed = dock.deployer.deploy(job, say=say)
@@ -164,14 +165,18 @@ def _pointed(release: Release, environment: str, registry: Registry) -> Check:
 
 
 def bring(release: Release, into: Path, dock: Dock, *, say: Say) -> Path:
-    """Put the release's model, smoke rows and server code into a folder; returns the Python that serves it.
+    """Put the release's model and server code into a folder; returns the Python that serves it.
 
     Raises StaleError where the stored bytes are not the release's.
     """
     bring_model(release.run_id, release.model_digest, into, tracker=dock.home.tracker)
-    dock.home.tracker.fetch(release.run_id, SMOKE, into)
     dock.server_code(into / "code")
     scratch = into / "described"
     interpreter = environment_of(release.run_id, dock.home, scratch, say, extra=dock.requirements)
     shutil.rmtree(scratch, ignore_errors=True)
     return interpreter.path
+
+
+def bring_rows(release: Release, into: Path, dock: Dock) -> None:
+    """Put the smoke rows that were recorded into a folder; none where none were."""
+    dock.home.tracker.fetch(release.run_id, SMOKE, into)

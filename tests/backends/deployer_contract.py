@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,13 +27,16 @@ def nothing(line: str) -> None:
 
 @dataclass
 class Stage:
-    """A deployer, and two releases `releases[0]`, `releases[1]` whose models answer 1 and 2."""
+    """A deployer, and two releases `releases[0]`, `releases[1]` whose models answer 1 and 2. `options` are the
+    environment's, where a test asks for nothing else."""
 
     deployer: Deployer
     releases: Sequence[Release]
     sources: Sequence[Path]
     python: Path
     brought: list[str] = field(default_factory=list)
+    rows_brought: list[str] = field(default_factory=list)
+    options: Mapping[str, object] = field(default_factory=dict)
 
     def deploy(
         self,
@@ -49,15 +53,16 @@ class Stage:
         release = self.releases[index]
 
         def bring(into: Path) -> Path:
-            import shutil
-
             from mlops_ci.serving.code import copy_into
 
             self.brought.append(release.model_digest)
             shutil.copytree(self.sources[index] / "model", into / "model")
-            shutil.copy(self.sources[index] / "smoke.json", into / "smoke.json")
             copy_into(into / "code")
             return self.python
+
+        def bring_rows(into: Path) -> None:
+            self.rows_brought.append(release.model_digest)
+            shutil.copy(self.sources[index] / "smoke.json", into / "smoke.json")
 
         def check(url: str, kept: Path) -> None:
             rows = smoke(url, name=release.model, digest=wanted or release.model_digest, rows=kept / "smoke.json")
@@ -66,9 +71,10 @@ class Stage:
         job = DeployJob(
             release=release,
             environment=ENVIRONMENT,
-            options=options or {},
+            options={**self.options, **(options or {})},
             sequence=sequence,
             bring=bring,
+            bring_rows=bring_rows,
             smoke=check,
             refuse=refuse,
         )
@@ -111,7 +117,9 @@ class DeployerContract:
         back, changed = stage.deploy(0)
         assert changed
         assert stage.answer(back.url) == 1.0
-        assert stage.brought == [release.model_digest for release in stage.releases], "a roll back brings nothing"
+        digests = [release.model_digest for release in stage.releases]
+        assert stage.rows_brought == digests, "a roll back brings nothing"
+        assert stage.brought in (digests, []), "nothing twice, and nothing at all where an image or a cluster has it"
 
     def test_an_earlier_commit_does_not_replace_what_a_later_one_brought(self, stage: Stage) -> None:
         served, _ = stage.deploy(1, sequence=7)

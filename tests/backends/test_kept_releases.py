@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci.backends.kept_model import ModelAndCode
 from mlops_ci.backends.kept_releases import KEPT, KeptReleases
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError
@@ -21,7 +22,7 @@ class Shop:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.kept = KeptReleases(folder=home / "production")
+        self.kept = KeptReleases(folder=home / "production", contents=ModelAndCode())
         self.brought = 0
         self.said: list[str] = []
         self.python = sys.executable
@@ -46,7 +47,13 @@ class Shop:
             return Path(self.python)
 
         job = DeployJob(
-            release=release, environment="production", options={}, sequence=1, bring=bring, smoke=lambda url, kept: None
+            release=release,
+            environment="production",
+            options={},
+            sequence=1,
+            bring=bring,
+            bring_rows=lambda into: None,
+            smoke=lambda url, kept: None,
         )
         return self.kept.bring(job, self.said.append)
 

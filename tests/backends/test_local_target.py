@@ -3,102 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends import local_target
+from mlops_ci.backends import keeper_target, served_note, server_logs
 from mlops_ci.backends.keeper_client import KeeperClient
-from mlops_ci.backends.local_target import LocalTarget
-from mlops_ci.digests.directory import digest_directory
+from mlops_ci.backends.keeper_target import KeeperTarget
+from mlops_ci.backends.local_target import local_target
 from mlops_ci.errors import BackendError, ConfigError, GateFailed, StaleError
 from mlops_ci.io import http
 from mlops_ci.ports import DeployJob
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import ENVIRONMENT, DeployerContract, Stage
+from tests.backends.toys import gone, make_sources, releases_of, until
 
 pytestmark = [pytest.mark.slow]
-MODEL = """\
-import sys
-import mlflow
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema
-
-class Constant(mlflow.pyfunc.PythonModel):
-    def __init__(self, value):
-        self.value = value
-
-    def predict(self, context, model_input, params=None):
-        return [self.value] * len(model_input)
-
-signature = ModelSignature(inputs=Schema([ColSpec("double", "x")]))
-for value in (1.0, 2.0):
-    mlflow.pyfunc.save_model(
-        f"{sys.argv[1]}/{value:.0f}/model", python_model=Constant(value), signature=signature, pip_requirements=[]
-    )
-"""
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two folders with a model that answers 1 and one that answers 2, and their smoke rows."""
-    home = tmp_path_factory.mktemp("models")
-    subprocess.run([sys.executable, "-W", "ignore", "-c", MODEL, home], check=True, capture_output=True)
-    for value in (1.0, 2.0):
-        request = {"dataframe_split": {"columns": ["x"], "data": [[0.0], [1.0]]}}
-        (home / f"{value:.0f}/smoke.json").write_text(json.dumps({"request": request, "predictions": [value, value]}))
-    return [home / "1", home / "2"]
-
-
-def releases_of(sources: list[Path]) -> list[Release]:
-    """A release of each model."""
-    return [
-        Release(
-            model="toy",
-            version=str(number),
-            model_digest=digest_directory(source / "model"),
-            inputs_digest=f"{number}" * 64,
-            run_id=f"run{number}",
-        )
-        for number, source in enumerate(sources, 1)
-    ]
+    return make_sources(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
 def stage(sources: list[Path], tmp_path: Path) -> Iterator[Stage]:
-    target = LocalTarget(home=tmp_path / "serving")
+    target = local_target(tmp_path / "serving")
     made = Stage(deployer=target, releases=releases_of(sources), sources=sources, python=Path(sys.executable))
     yield made
     target.delete("toy", ENVIRONMENT)
 
 
 def keeper(stage: Stage) -> KeeperClient:
-    assert isinstance(stage.deployer, LocalTarget)
+    assert isinstance(stage.deployer, KeeperTarget)
     return KeeperClient(folder=(stage.deployer.home / "toy" / ENVIRONMENT).resolve())
-
-
-def until(true: Callable[[], object], *, seconds: float = 60.0) -> None:
-    """Wait for what other processes do. Fails where it does not come true."""
-    ended = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ended, "it did not come true"
-        os.sched_yield()
-
-
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
 
 
 class TestLocalTarget(DeployerContract):
@@ -133,7 +77,7 @@ def test_a_keeper_that_was_killed_takes_its_server_along_and_comes_back_at_the_s
 KILLED = """\
 import os, signal, sys
 from pathlib import Path
-from mlops_ci.backends import local_target
+from mlops_ci.backends import keeper_target, local_target
 from tests.backends.deployer_contract import Stage
 
 def die(*_, **__):
@@ -141,20 +85,21 @@ def die(*_, **__):
 
 home, python, step, *sources = sys.argv[1:]
 owner, _, name = step.rpartition(".")
-setattr({"": local_target.LocalTarget, "Starting": local_target.Starting}[owner], name, die)
-from tests.backends.test_local_target import releases_of
+OWNERS = {"": keeper_target.KeeperTarget, "Processes": local_target.Processes, "Starting": keeper_target.Starting}
+setattr(OWNERS[owner], name, die)
+from tests.backends.toys import releases_of
 stage = Stage(
-    deployer=local_target.LocalTarget(home=Path(home)),
+    deployer=local_target.local_target(Path(home)),
     releases=releases_of([Path(s) for s in sources]), sources=[Path(s) for s in sources], python=Path(python),
 )
 stage.deploy(1)
 """
 
 
-@pytest.mark.parametrize("step", ["_spec", "_smoke", "Starting.switch", "_note", "_prune"])
+@pytest.mark.parametrize("step", ["Processes.spec", "_smoke", "Starting.switch", "_note", "_prune"])
 def test_killed_at_any_step_the_next_run_ends_the_same(stage: Stage, step: str) -> None:
     served, _ = stage.deploy(0)
-    assert isinstance(stage.deployer, LocalTarget)
+    assert isinstance(stage.deployer, KeeperTarget)
     words = [sys.executable, "-c", KILLED, stage.deployer.home, sys.executable, step, *stage.sources]
     ended = subprocess.run([str(word) for word in words], cwd=Path(__file__).parents[2], capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
@@ -195,7 +140,7 @@ def test_a_first_server_that_is_not_ready_in_time_fails_with_its_lines_and_leave
     stage.python = tmp_path / "python"
     stage.python.write_text("#!/bin/sh\necho loading for hours\nexec tail -f /dev/null\n")
     stage.python.chmod(0o755)
-    monkeypatch.setattr(local_target, "START_SECONDS", 0.5)
+    monkeypatch.setattr(keeper_target, "START_SECONDS", 0.5)
     with pytest.raises(GateFailed, match=r"not ready within 0\.5 s") as caught:
         stage.deploy(0)
     assert "| loading for hours" in caught.value.hint
@@ -279,22 +224,22 @@ def test_nothing_is_left_to_come_back_where_the_keeper_was_killed_before_the_del
 
 
 def test_logs_of_servers_long_gone_go(tmp_path: Path) -> None:
-    logs = [tmp_path / f"server-{number}.log" for number in range(local_target.LOGS + 3)]
+    logs = [tmp_path / f"server-{number}.log" for number in range(server_logs.LOGS + 3)]
     for number, log in enumerate(logs):
         log.write_text("")
         os.utime(log, (number, number))
     (tmp_path / "server-1.log.1").write_text("")
-    local_target._prune_logs(tmp_path, {logs[0]})
+    server_logs.prune_logs(tmp_path, {logs[0]})
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {log.name for log in [logs[0], *logs[-local_target.LOGS + 1 :]]}
+    assert left == {log.name for log in [logs[0], *logs[-server_logs.LOGS + 1 :]]}
 
 
 def test_the_last_lines_are_those_at_the_end_of_a_long_log(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_text("before\n" + "x" * 2_000_000 + "\nthe reason\n")
-    assert local_target._tail(log, 7)[-1] == "| the reason"
+    assert server_logs.tail(log, 7)[-1] == "| the reason"
     log.write_text("before\n")
-    assert local_target._tail(log, 7) == []
+    assert server_logs.tail(log, 7) == []
 
 
 @pytest.mark.parametrize(
@@ -312,8 +257,9 @@ def test_another_model_ends_that_one_is_refused(refuse: str, serves: int, noted:
         options={},
         sequence=1,
         bring=lambda into: into,
+        bring_rows=lambda into: None,
         smoke=lambda url, kept: None,
         refuse=refuse,
     )
     before = {"release": encode(first if serves == 1 else second), "refused": "bad"}
-    assert local_target._refused(job, before) == noted
+    assert served_note.refused(job, before) == noted

@@ -1,0 +1,58 @@
+"""`serving.json` of an environment: what serves and since when, on which port, as of which commit, and which model was
+taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.backends.keeper_client import read, whole
+from mlops_ci.backends.kept_releases import release_of
+from mlops_ci.errors import StaleError
+from mlops_ci.io import files
+from mlops_ci.ports import DeployJob
+from mlops_ci.records.codec import encode
+
+STAYS = ("port", "sequence", "refused")  # what is known of an environment where nothing serves
+
+
+def noted(folder: Path) -> dict[str, Any]:
+    """What is noted, {} where nothing is."""
+    return read(folder / "serving.json")
+
+
+def note(folder: Path, job: DeployJob, *, since: str, port: int) -> None:
+    """The job's release serves."""
+    serving = {"release": encode(job.release), "since": since, "port": port, "sequence": job.sequence}
+    files.write_json(folder / "serving.json", {**serving, "refused": refused(job, noted(folder))})
+
+
+def note_nothing(folder: Path) -> None:
+    """Nothing serves; what is to stay known stays."""
+    if before := noted(folder):
+        files.write_json(folder / "serving.json", {key: before[key] for key in STAYS if key in before})
+
+
+def refuse(job: DeployJob, before: Mapping[str, Any]) -> None:
+    """Raises StaleError for what is older than what serves, and for what was taken back."""
+    if job.sequence < whole(before, "sequence"):
+        raise StaleError(
+            f"a later commit's release serves in {job.environment} already",
+            hint="nothing was changed; 'mlops-ci status' shows what serves",
+        )
+    digest = job.release.model_digest
+    if not job.refuse and before.get("refused") == digest:
+        raise StaleError(
+            f"model {digest[:12]} was taken back here with 'rollback --now'",
+            hint="merge its pull request, or 'mlops-ci rollback --to VERSION --now' serves it again",
+            docs="deploy.md#taking-back",
+        )
+
+
+def refused(job: DeployJob, before: Mapping[str, Any]) -> str:
+    """The digest of the model that is not to come back by itself: another one that is deployed ends that."""
+    serves = release_of(before.get("release"))
+    same = serves is not None and serves.model_digest == job.release.model_digest
+    found = job.refuse or (str(before.get("refused", "")) if same else "")
+    return found if found != job.release.model_digest else ""
