@@ -205,9 +205,11 @@ def _refuse(job: DeployJob, noted: Mapping[str, Any]) -> None:
 
 
 def _refused(job: DeployJob, noted: Mapping[str, Any]) -> str:
-    """The digest of the model that is not to come back by itself: another one that is deployed ends that."""
+    """The digest of the model that is not to come back by itself. Another one that is deployed ends that, and so does
+    a later commit that wants what serves: by then what was taken back is taken back in git."""
     serves = release_of(noted.get("release"))
     same = serves is not None and serves.model_digest == job.release.model_digest
+    same = same and job.sequence <= whole(noted, "sequence")
     refused = job.refuse or (str(noted.get("refused", "")) if same else "")
     return refused if refused != job.release.model_digest else ""
 

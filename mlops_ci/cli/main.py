@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train", "Train the model, or prove that it was trained before."),
     "evaluate": ("evaluate", "Compare the candidate with the champion and apply the gates."),
     "register": ("register", "Give a judged candidate its registry version."),
+    "deploy": ("deploy", "Serve in one environment what this commit wants there."),
     "merge": ("merge", "Ship what was reviewed: register, serve, promote."),
     "plan": ("plan", "Say what 'merge' would do, and do nothing."),
     "status": ("status", "Show git, registry and what serves, side by side."),

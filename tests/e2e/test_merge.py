@@ -3,57 +3,30 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mlops_ci.io import http
-from tests.e2e.conftest import config
 from tests.e2e.person import Person
+from tests.e2e.shop import ask, flat, served, two_environments
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-TRACKING = 'tracking: {uri: "${MLFLOW_TRACKING_URI:-sqlite:///.mlops/mlflow.db}"}\n'
 DOWN = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-WANTS = "{verified_in: staging, approvals: 1}"
 
 
 @pytest.fixture
 def shop(toy: Person) -> Iterator[Person]:
     """The toy with two environments; whatever it serves is stopped at the end."""
-    places = f"staging: {{}}\n      production: {{requires: {WANTS}}}"
-    text = config(sys.executable).replace("production: {target: local}", places)
-    toy.write("mlops.yaml", text.replace("version: 1\n", f"version: 1\n{TRACKING}"))
-    toy.commit("Serve in two environments")
+    two_environments(toy)
     yield toy
     toy.mlops("serve", "stop", "--all")
-
-
-def flat(text: str) -> str:
-    """What was said, on one line: where a terminal breaks it is not what a test is about."""
-    return " ".join(text.split())
 
 
 def judged(shop: Person, branch: str) -> None:
     """Judge the branch at hand and merge it."""
     shop.mlops("pull-request")
     shop.merge(branch)
-
-
-def served(shop: Person, environment: str) -> dict[str, Any]:
-    """What `serve ps` says of an environment."""
-    child = shop.start("serve", "ps", "--json")
-    found: list[dict[str, Any]] = json.loads(child.communicate(timeout=60)[0])
-    return next(item for item in found if item["environment"] == environment)
-
-
-def ask(url: str) -> tuple[str, int]:
-    """(the model digest that answered, the status)."""
-    body = json.dumps({"dataframe_records": [{"a": 0.5, "b": -1.0}]}).encode()
-    answer = http.call("POST", f"{url}/v1/models/toy:predict", body=body)
-    return answer.headers["x-mlops-model-digest"], answer.status
 
 
 def test_from_a_merge_to_production_and_back(shop: Person) -> None:
