@@ -138,4 +138,4 @@ def chosen(before: list[Release], known: list[Release], version: str, place: Env
     if version or not known:
         what = f"version {version} has never served" if version else "nothing else has ever served"
         raise UsageError(f"{what} in {place.name}", hint=f"other versions there: {there}")
-    raise UsageError(f"several have served in {place.name}: name one with --to", hint=f"versions: {there}")
+    raise UsageError(f"no earlier version is known in {place.name}: name one with --to", hint=f"versions: {there}")

@@ -114,6 +114,8 @@ def _asked(facts: PromotionFacts) -> list[str]:
 
 def _back(facts: PromotionFacts) -> str:
     """The names are of letters, digits and '-' alone (config/release_file.py), and so may stand as code."""
-    lines = ["What serves now is served again, from what was recorded, by `git revert` of the merge, or by"]
+    line = "What serves now is served again, from what was recorded, by `git revert` of the merge"
+    if facts.back:
+        return "\n\n".join([section("Taking it back"), f"{line}."])
     command = f"    mlops-ci rollback --model {facts.release.model} --environment {facts.target}"
-    return "\n\n".join([section("Taking it back"), *lines, command])
+    return "\n\n".join([section("Taking it back"), f"{line}, or by", command])

@@ -86,6 +86,7 @@ def test_a_rollback_asks_for_nothing_and_names_what_it_restores() -> None:
     assert "served here before" in said
     assert "as of commit 0123456789ab: params.yaml, a\\|b @\u2060team.py." in said
     assert "asked for" not in said
+    assert "mlops-ci rollback" not in said, "that would go back further"
     assert "judged on" not in said
 
 
