@@ -80,7 +80,7 @@ def propose(session: Session, model: Model, place: Environment, release: Release
     first = place is model.environments[0]
     files: Mapping[str, bytes | None]
     if first:
-        then, now = (session.git.tree(session.git.resolve(name)) for name in (release.commit, forge.tip(base)))
+        then, now = (session.git.tree(session.git.resolve(name)) for name in (release.commit, forge.tip(base) or base))
         files = restored(session.config, model, release, then=then, now=now)
     else:
         files = {path_of(session, model, place): release_file.render(release)}
