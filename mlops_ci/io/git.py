@@ -66,13 +66,15 @@ class Git:
         done = git_command.run(self.root, "symbolic-ref", "--quiet", "--short", "HEAD")
         return done.stdout.strip() if done.code == 0 else ""
 
-    def count(self, commit: str = "HEAD") -> int:
-        """How many commits a commit has behind it, itself among them: of two states of a branch the later has more.
+    def count(self, commit: str | None = None) -> int:
+        """How many commits HEAD, or a commit, has behind it, itself too: of two states of a branch the later has more.
 
         0 for what is no part of HEAD's history. Raises RepositoryError in a shallow clone, which can't count.
         """
         self._whole()
-        if not git_branches.contains(self.root, "HEAD", commit):
+        head = self.head()
+        commit = head if commit is None else commit
+        if not git_branches.contains(self.root, head, commit):
             return 0
         return int(git_command.output(self.root, "rev-list", "--count", commit, "--"))
 
