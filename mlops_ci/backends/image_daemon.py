@@ -78,5 +78,5 @@ def follow(stream: Iterator[Mapping[str, Any]], failed: str, on_line: Callable[[
             lines.extend(text[-LONGEST:].splitlines())
             on_line(text[:200])
     if words:
-        raise BackendError(f"{failed}: {words}", hint="\n".join(lines), docs="build.md#when-it-fails")
+        raise BackendError(f"{failed}: {words}", hint="\n".join(lines), docs=DOCS)
     return found

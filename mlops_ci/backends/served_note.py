@@ -51,8 +51,10 @@ def refuse(job: DeployJob, before: Mapping[str, Any]) -> None:
 
 
 def refused(job: DeployJob, before: Mapping[str, Any]) -> str:
-    """The digest of the model that is not to come back by itself: another one that is deployed ends that."""
+    """The digest of the model that is not to come back by itself. Another one that is deployed ends that, and so does
+    a later commit that wants what serves: by then what was taken back is taken back in git."""
     serves = release_of(before.get("release"))
     same = serves is not None and serves.model_digest == job.release.model_digest
+    same = same and job.sequence <= whole(before, "sequence")
     found = job.refuse or (str(before.get("refused", "")) if same else "")
     return found if found != job.release.model_digest else ""

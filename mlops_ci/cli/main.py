@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("evaluate", "Compare the candidate with the champion and apply the gates."),
     "register": ("register", "Give a judged candidate its registry version."),
     "build": ("build", "Pack a registered version into its image."),
+    "deploy": ("deploy", "Serve in one environment what this commit wants there."),
     "merge": ("merge", "Ship what was reviewed: register, build, serve, promote."),
     "plan": ("plan", "Say what 'merge' would do, and do nothing."),
     "status": ("status", "Show git, registry and what serves, side by side."),

@@ -57,22 +57,25 @@ def require_clean(session: Session) -> None:
 
 
 def plans(session: Session, model: Model, item: Affected) -> Iterator[Step]:
-    """What would be done with one model; what needs a part that is blocked is left out."""
+    """What would be done with one model; what needs a part that is blocked is blocked by that."""
     stopped: set[str] = set()
     for part in way(session, model, item):
-        if stopped.intersection(part.needs):
-            stopped.add(part.stage)
-            continue
-        step = part.plan()
+        blocking = sorted(stopped.intersection(part.needs))
+        if blocking:
+            step = Step(model=model.name, stage=part.stage, action=Action.BLOCKED, what=", ".join(blocking))
+        else:
+            step = part.plan()
         yield step
         if step.action is Action.BLOCKED:
             stopped.add(part.stage)
 
 
-def ship(session: Session, item: Affected) -> Iterator[StageResult]:
-    """One model's way; what needs a part that is red is left out, and other models go theirs."""
+def ship(session: Session, item: Affected, *, only: str = "") -> Iterator[StageResult]:
+    """One model's way, or only one stage of it; what needs a red part is left out, and other models go theirs."""
     stopped: set[str] = set()
     for part in way(session, session.model(item.model), item):
+        if part.run is None or only not in ("", part.stage):
+            continue
         if stopped.intersection(part.needs):
             stopped.add(part.stage)
             continue

@@ -18,22 +18,23 @@ from mlops_ci.records.affected import Affected
 from mlops_ci.records.models import Release
 from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import StageResult, Status
-from mlops_ci.report.pull_section import section
-from mlops_ci.stages import deploy, promote
+from mlops_ci.stages import deploy
 from mlops_ci.stages.build import STAGE as BUILD
 from mlops_ci.stages.build import packed, wanted
-from mlops_ci.stages.history import history, returns, taken_back
+from mlops_ci.stages.history import history, returns
 from mlops_ci.stages.releases import folder
+from mlops_ci.stages.requirements import require
 from mlops_ci.stages.rules import environments_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One stage of the way. `needs` are stages without which it makes no sense."""
+    """One stage of the way. `needs` are stages without which it makes no sense. One without a `run` is told by plans
+    alone: it was done for good when it was done."""
 
     stage: str
     plan: Callable[[], Step]
-    run: StageFunction
+    run: StageFunction | None
     needs: tuple[str, ...] = ()
 
 
@@ -45,6 +46,12 @@ def fixed(model: Model, stage: str, action: Action, status: Status, reason: str)
         return StageResult(stage=stage, model=model.name, status=status, reason=reason)
 
     return Part(stage=stage, plan=lambda: step, run=run)
+
+
+def done(model: Model, stage: str, what: str) -> Part:
+    """A part of which nothing is left to do, now or later."""
+    step = Step(model=model.name, stage=stage, action=Action.DONE, what=what)
+    return Part(stage=stage, plan=lambda: step, run=None)
 
 
 def skipping(model: Model) -> Part:
@@ -63,14 +70,14 @@ def blocked(model: Model, stage: str, error: MlopsError) -> Part:
     return Part(stage=stage, plan=lambda: step, run=run)
 
 
-def recorded(session: Session, model: Model, environment: Environment, item: Affected) -> Release | None:
+def of_inputs(session: Session, model: Model, environment: Environment, inputs: str) -> Release | None:
     """A release with these inputs that has served here: it needs no judgement, no registry, no tracker and no build.
 
     One that serves, and is not packed though the config asks for it since, does need them.
     """
     target = wiring.deployer(session.config, environment)
     found = target.recorded(model.name, environment.name)
-    known = next((release for release in found if release.inputs_digest == item.inputs_digest), None)
+    known = next((release for release in found if release.inputs_digest == inputs), None)
     if known is None or packed(known) or not wanted(model):
         return known
     now = target.serving(model.name, environment.name)
@@ -82,7 +89,7 @@ def released(session: Session, model: Model, environment: Environment, item: Aff
 
     Raises StaleError where nothing was trained with these inputs.
     """
-    if (known := recorded(session, model, environment, item)) is not None:
+    if (known := of_inputs(session, model, environment, item.inputs_digest)) is not None:
         return known
     return deploy.release_of(build.version_of(session, model, item), model)
 
@@ -113,7 +120,7 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
         )
     path = path_of(session, model, environment)
     if not served and not returns(named, history(session.git, path)):
-        promote.require(
+        require(
             named,
             model,
             environment,
@@ -231,60 +238,3 @@ def removing(session: Session, model: Model, environment: Environment) -> Part:
         return StageResult(stage=stage, model=model.name, status=Status.PASSED, reason=f"nothing serves: {what}")
 
     return Part(stage=stage, plan=lambda: step, run=run)
-
-
-def proposing(session: Session, model: Model, source: Environment, target: Environment, named: Release | None) -> Part:
-    """Propose for the next environment what serves in this one."""
-    stage = f"promote-{target.name}"
-
-    def plan() -> Step:
-        found = promotion(session, model, source, target, named)
-        if isinstance(found, str):
-            return Step(model=model.name, stage=stage, action=Action.SKIP, what=found)
-        if found.release == named:
-            what = f"{target.name} has version {found.release.version}"
-            return Step(model=model.name, stage=stage, action=Action.DONE, what=what)
-        return Step(model=model.name, stage=stage, action=Action.DO, what=found.title)
-
-    def run(model: Model, item: Affected, say: Say) -> StageResult:
-        found = promotion(session, model, source, target, named)
-        if isinstance(found, str):
-            return StageResult(stage=stage, model=model.name, status=Status.SKIPPED, reason=found)
-        return propose(session, found)
-
-    return Part(stage=stage, plan=plan, run=run, needs=(f"deploy-{source.name}",))
-
-
-def promotion(
-    session: Session,
-    model: Model,
-    source: Environment,
-    target: Environment,
-    named: Release | None,
-    *,
-    again: bool = False,
-) -> promote.Promotion | str:
-    """What can be promoted, or why nothing can. `again` takes what was taken back, too."""
-    now = wiring.deployer(session.config, source).serving(model.name, source.name)
-    if now is None or not now.answering:
-        return f"nothing serves in {source.name}"
-    version = now.release.version
-    if not again and taken_back(now.release, history(session.git, path_of(session, model, target))):
-        cure = f"mlops-ci promote --environment {target.name} --release {version}"
-        return f"version {version} was taken back from {target.name}; '{cure}' proposes it again"
-    prefix = folder(session.config, session.project.tree)
-    return promote.Promotion(
-        model=model, release=now.release, source=source, target=target, current=named, folder=prefix
-    )
-
-
-def propose(session: Session, found: promote.Promotion) -> StageResult:
-    """Open or update the promotion's pull request."""
-    return promote.propose(
-        found,
-        forge=wiring.local_forge(session.config),
-        base=session.default_branch,
-        section=section,
-        now=clock.now(),
-        sequence=session.git.count(),
-    )

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mlops_ci.cli.options import common, config_options
-from mlops_ci.cli.parts import promotion, propose
+from mlops_ci.cli.promoting import promotion, propose
 from mlops_ci.cli.rollback import find
 from mlops_ci.cli.run_stage import show
 from mlops_ci.cli.session import open_session

@@ -6,6 +6,7 @@ it, and nothing else: production can be taken back while staging is in trouble.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 
 from mlops_ci.cli import wiring
@@ -13,8 +14,8 @@ from mlops_ci.cli.parts import (
     Part,
     blocked,
     building,
-    proposing,
-    recorded,
+    done,
+    of_inputs,
     registering,
     released,
     removing,
@@ -23,10 +24,12 @@ from mlops_ci.cli.parts import (
     skipping,
     verified,
 )
+from mlops_ci.cli.promoting import proposing
 from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import MlopsError
 from mlops_ci.records.affected import Affected
+from mlops_ci.records.models import Release
 from mlops_ci.stages.build import wanted
 from mlops_ci.stages.releases import read_release
 
@@ -39,7 +42,8 @@ def way(session: Session, model: Model, item: Affected) -> Iterator[Part]:
     first = model.environments[0]
     yield from guarded(model, f"deploy-{first.name}", lambda: to_first(session, model, first, item))
     for source, target in pairwise(model.environments):
-        yield from guarded(model, f"deploy-{target.name}", lambda s=source, t=target: to_next(session, model, s, t))  # type: ignore[misc]
+        parts = partial(to_next, session, model, source, target, item)
+        yield from guarded(model, f"deploy-{target.name}", parts)
 
 
 def unserved(session: Session, model: Model, item: Affected) -> Iterator[Part]:
@@ -62,21 +66,29 @@ def guarded(model: Model, stage: str, parts: Callable[[], Iterator[Part]]) -> It
 
 def to_first(session: Session, model: Model, first: Environment, item: Affected) -> Iterator[Part]:
     """The first environment follows the default branch. What has served there before needs no registering."""
-    known = recorded(session, model, first, item)
+    known = of_inputs(session, model, first, item.inputs_digest)
     if known is None:
         yield registering(session, model, item)
         if wanted(model):
             yield building(session, model, item)
     elif item.affected and item.base_inputs_digest == item.inputs_digest:
         yield rules_unchanged(session, model, item, known)
+    else:
+        yield done(model, "register", f"version {known.version} has served in {first.name}")
     yield serving(session, model, first, lambda: released(session, model, first, item), needs=("register", "build"))
 
 
-def to_next(session: Session, model: Model, source: Environment, target: Environment) -> Iterator[Part]:
+def to_next(session: Session, model: Model, source: Environment, target: Environment, item: Affected) -> Iterator[Part]:
     """The others serve what their file names, and are proposed what serves before them."""
     named = read_release(session.config, model.name, target.name, tree=session.project.tree)
     if named is not None:
         yield serving(session, model, target, lambda: verified(session, model, target, named), needs=())
     elif wiring.deployer(session.config, target).serving(model.name, target.name) is not None:
         yield removing(session, model, target)
-    yield proposing(session, model, source, target, named)
+
+    def wanted() -> Release | None:
+        if source is model.environments[0]:
+            return released(session, model, source, item)
+        return read_release(session.config, model.name, source.name, tree=session.project.tree)
+
+    yield proposing(session, model, source, target, named, wanted=wanted)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -31,3 +32,37 @@ class Tree(Protocol):
 
     def digest(self, path: str) -> str:
         """A name for the content that is the same on every machine. Raises KeyError where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patched:
+    """`tree` with the files at `taken` as `other` has them: those it lacks are gone."""
+
+    tree: Tree
+    other: Tree
+    taken: Collection[str]
+
+    @property
+    def root(self) -> Path:
+        return self.tree.root
+
+    def paths(self) -> Iterable[str]:
+        return (set(self.tree.paths()) - set(self.taken)) | {path for path in self.taken if self.other.kind(path)}
+
+    def kind(self, path: str) -> str:
+        return self._of(path).kind(path)
+
+    def exists(self, path: str) -> bool:
+        return self._of(path).exists(path)
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        self.tree.prefetch(path for path in paths if path not in self.taken)
+
+    def read(self, path: str) -> bytes:
+        return self._of(path).read(path)
+
+    def digest(self, path: str) -> str:
+        return self._of(path).digest(path)
+
+    def _of(self, path: str) -> Tree:
+        return self.other if path in self.taken else self.tree

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mlops_ci.errors import RepositoryError
-from mlops_ci.io import git_command
+from mlops_ci.io import git_branches, git_command
 from mlops_ci.io.git_tree import RevisionTree, WorkingTree
 from mlops_ci.io.process import MissingProgram
 
@@ -66,14 +66,17 @@ class Git:
         done = git_command.run(self.root, "symbolic-ref", "--quiet", "--short", "HEAD")
         return done.stdout.strip() if done.code == 0 else ""
 
-    def count(self) -> int:
-        """How many commits HEAD has behind it, itself among them: of two states of a branch the later has more.
+    def count(self, commit: str | None = None) -> int:
+        """How many commits HEAD, or a commit, has behind it, itself too: of two states of a branch the later has more.
 
-        Raises RepositoryError in a shallow clone, which can't count.
+        0 for what is no part of HEAD's history. Raises RepositoryError in a shallow clone, which can't count.
         """
         self._whole()
-        done = git_command.run(self.root, "rev-list", "--count", "HEAD")
-        return int(done.stdout) if done.code == 0 else 0
+        head = self.head()
+        commit = head if commit is None else commit
+        if not git_branches.contains(self.root, head, commit):
+            return 0
+        return int(git_command.output(self.root, "rev-list", "--count", commit, "--"))
 
     def versions(self, path: str) -> tuple[bytes, ...]:
         """What a file held in HEAD's history, the newest first, each time it changed; a deleted one holds nothing.

@@ -22,8 +22,8 @@ class DeployJob:
     rows were recorded. Both are called only where the target does not hold the release already. `smoke` is called with
     the new server's address and that folder before any request of a user reaches it, and raises GateFailed.
 
-    `refuse` is the digest of the model that is taken back with this: until something else is deployed, only a job that
-    refuses another brings it here again.
+    `refuse` is the digest of the model that is taken back with this: until something else is deployed, or the same by
+    a later commit (a higher `sequence`), only a job that refuses another brings it here again.
     """
 
     release: Release

@@ -16,7 +16,8 @@ class Proposal:
     """What a pull request shall propose. One `key` (`promote/flight-delay/production`) has one branch and at most
     one open pull request.
 
-    `fingerprint` (hexadecimal) names all of it that matters: while it stays the same, nothing is written. `sections`
+    `fingerprint` (hexadecimal) names what is proposed: while it stays the same, no commit is made. `text` (hexadecimal)
+    names what the text says of it: another one rewrites the text alone, '' leaves a text that stands. `sections`
     are Markdown, ready to be shown (report/pull_section.py escapes what came from outside); `files` map a path from
     the root of the repository to its content, None deletes it. A pull request that somebody closed stays closed until
     `severity` rises above what it was then, or `quiet_for` is over. A run whose `sequence` is lower than that of what
@@ -29,6 +30,7 @@ class Proposal:
     sections: tuple[str, ...]
     files: Mapping[str, bytes | None] = field(repr=False)
     fingerprint: str
+    text: str = ""
     severity: int = 0
     sequence: int = 0
     draft: bool = False

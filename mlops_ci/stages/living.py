@@ -95,7 +95,8 @@ def _decide(proposal: Proposal, seen: Seen, *, forge: Forge, now: datetime) -> O
         return _outcome(Action.FROZEN, f"{why}; it is theirs now", seen)
     same = current(seen, proposal.files, proposal.fingerprint, forge=forge)
     told = block is not None and block.fingerprint == proposal.fingerprint and block.state == "kept"
-    if same and told:
+    said = block is not None and proposal.text in ("", block.text)
+    if same and told and said:
         return _outcome(Action.UNCHANGED, "it proposes this already", seen)
     if stands(proposal.files, at=seen.base_tip, forge=forge):
         return _outcome(Action.CLOSED, f"{proposal.base} has what was proposed.", seen)
@@ -171,6 +172,7 @@ def _block(proposal: Proposal, title: str, *, state: str = "kept") -> Block:
         title=title,
         draft=proposal.draft,
         state=state,
+        text=proposal.text,
     )
 
 

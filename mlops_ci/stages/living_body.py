@@ -21,7 +21,8 @@ _END = "<!-- mlops-ci:end -->"
 @dataclass(frozen=True, kw_only=True)
 class Block:
     """What the marker remembers. `title` is a short hash of the title we gave; `state` is `kept`, `pending` (opened,
-    labels and reviewers may be missing) or `closed` (by us)."""
+    labels and reviewers may be missing) or `closed` (by us). `text` names what our text says, '' where it does not
+    say all yet."""
 
     fingerprint: str
     severity: int
@@ -29,6 +30,7 @@ class Block:
     title: str
     draft: bool
     state: str = "kept"
+    text: str = ""
 
 
 def title_of(text: str) -> str:
@@ -87,6 +89,7 @@ def _begin(block: Block) -> str:
         f"title={block.title}",
         f"draft={str(block.draft).lower()}",
         f"state={block.state}",
+        *([f"text={block.text}"] if block.text else []),
     )
     return f"<!-- mlops-ci:begin {' '.join(words)} -->"
 
@@ -110,6 +113,7 @@ def _parsed(attributes: str) -> Block | None:
             title=words["title"],
             draft=words["draft"] == "true",
             state=words["state"],
+            text=words.get("text", ""),
         )
     except (KeyError, ValueError):
         return None

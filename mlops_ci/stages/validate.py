@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from mlops_ci.config.types import Dataset, Model
 from mlops_ci.errors import DataError
@@ -57,25 +58,14 @@ def validate(
             datasets.append(_unchecked(dataset, NOT_MADE))
             continue
         try:
-            source = open_source(dataset)
-            results = validator.validate(source, model.at(dataset.suite), redact=model.redact, say=say)
-            profile = source.profile(redact=model.redact)
+            found = _validated(model, dataset, open_source(dataset), validator, say)
         except DataError as error:
             checks.append(_unreadable(dataset, error, place))
             datasets.append(_unchecked(dataset, checks[-1].message))
             continue
-        checks += [_check(shown(dataset), result) for result in results]
-        diff = _diff(before, profile, index)
-        datasets.append(
-            DatasetValidation(
-                data=shown(dataset),
-                suite=dataset.suite,
-                rows=profile.rows,
-                expectations=results,
-                profile=profile,
-                diff=diff,
-            )
-        )
+        checks += [_check(found.data, result) for result in found.expectations]
+        assert found.profile is not None
+        datasets.append(replace(found, diff=_diff(before, found.profile, index)))
     return StageResult(
         stage="validate",
         model=model.name,
@@ -84,6 +74,15 @@ def validate(
         checks=tuple(checks),
         outputs={"judgement-digest": judgement_digest},
         details=encode(ValidationDetails(datasets=tuple(datasets))),
+    )
+
+
+def _validated(model: Model, dataset: Dataset, source: DataSource, validator: Validator, say: Say) -> DatasetValidation:
+    """One data set against its suite. Raises DataError for data that is not what its name says, or has no rows."""
+    results = validator.validate(source, model.at(dataset.suite), redact=model.redact, say=say)
+    profile = source.profile(redact=model.redact)
+    return DatasetValidation(
+        data=shown(dataset), suite=dataset.suite, rows=profile.rows, expectations=results, profile=profile
     )
 
 

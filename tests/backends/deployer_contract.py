@@ -144,6 +144,12 @@ class DeployerContract:
         with pytest.raises(StaleError, match="taken back here"):
             stage.deploy(0)
 
+    def test_what_was_taken_back_may_come_again_once_a_later_commit_wants_what_serves(self, stage: Stage) -> None:
+        served, _ = stage.deploy(0, sequence=3, refuse=stage.releases[1].model_digest)
+        stage.deploy(0, sequence=4)
+        stage.deploy(1, sequence=5)
+        assert stage.answer(served.url) == 2.0
+
     def test_a_failed_smoke_leaves_what_served_before(self, stage: Stage) -> None:
         served, _ = stage.deploy(0)
         with pytest.raises(GateFailed, match="serves the model"):

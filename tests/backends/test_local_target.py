@@ -243,10 +243,19 @@ def test_the_last_lines_are_those_at_the_end_of_a_long_log(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("refuse", "serves", "noted"),
-    [("", 1, "bad"), ("", 2, ""), ("worse", 1, "worse"), ("worse", 2, "worse"), ("digest 1", 2, "")],
+    ("refuse", "serves", "sequence", "noted"),
+    [
+        ("", 1, 1, "bad"),
+        ("", 1, 2, ""),  # a later commit wants what serves: what was taken back is taken back in git
+        ("", 2, 1, ""),
+        ("worse", 1, 2, "worse"),
+        ("worse", 2, 1, "worse"),
+        ("digest 1", 2, 1, ""),
+    ],
 )
-def test_another_model_ends_that_one_is_refused(refuse: str, serves: int, noted: str) -> None:
+def test_another_model_or_a_later_commit_ends_that_one_is_refused(
+    refuse: str, serves: int, sequence: int, noted: str
+) -> None:
     first, second = (
         Release(model="toy", version="1", model_digest=f"digest {number}", inputs_digest="", run_id="")
         for number in (1, 2)
@@ -255,11 +264,11 @@ def test_another_model_ends_that_one_is_refused(refuse: str, serves: int, noted:
         release=first,
         environment=ENVIRONMENT,
         options={},
-        sequence=1,
+        sequence=sequence,
         bring=lambda into: into,
         bring_rows=lambda into: None,
         smoke=lambda url, kept: None,
         refuse=refuse,
     )
-    before = {"release": encode(first if serves == 1 else second), "refused": "bad"}
+    before = {"release": encode(first if serves == 1 else second), "refused": "bad", "sequence": 1}
     assert served_note.refused(job, before) == noted

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import config
 from tests.e2e.person import Person
+from tests.e2e.toy import config
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 PLACE = "environments:\n      production: {target: local}"

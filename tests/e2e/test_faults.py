@@ -13,31 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.person import Person
+from tests.processes import until, working_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 STAGES = ("validate", "train", "evaluate")
-
-
-def until(child: subprocess.Popen[str], words: str, *, answer: bool = False) -> None:
-    """Read the child's progress, or its answer, up to the line with these words."""
-    said = child.stdout if answer else child.stderr
-    assert said is not None
-    for line in said:
-        if words in line:
-            return
-    raise AssertionError(f"the run ended without saying {words!r}")
-
-
-def children_of(folder: Path) -> list[int]:
-    """Processes that still work in this folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").resolve().is_relative_to(folder):
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
 
 
 def assert_clean(toy: Person) -> None:
@@ -56,7 +35,7 @@ def test_killed_in_a_stage_then_run_again(toy: Person, stage: str) -> None:
     child.communicate()
     toy.mlops("pull-request")
     assert_clean(toy)
-    assert not children_of(toy.home)
+    assert not working_in(toy.home)
 
 
 def test_killed_while_the_reports_are_written_then_rendered_again(toy: Person) -> None:
@@ -80,7 +59,7 @@ def test_ended_while_registering_then_registered_once(toy: Person, end: signal.S
     child.communicate(timeout=60)
     toy.mlops("register", "--model", "toy")
     assert toy.result("toy", "register")["details"]["version"] == "1"
-    assert not children_of(toy.home)
+    assert not working_in(toy.home)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -91,7 +70,7 @@ def test_interrupted_in_a_stage_then_run_again(toy: Person, stage: str) -> None:
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     assert "Traceback" not in err
-    assert not children_of(toy.home)
+    assert not working_in(toy.home)
     toy.mlops("pull-request")
     assert_clean(toy)
 
@@ -169,7 +148,7 @@ def test_a_full_disk_is_named_in_every_stage_and_leaves_nothing_half_written(toy
         toy.mlops(stage, "--model", "toy")
     assert_clean(toy)
     assert toy.result("toy", "register")["details"]["version"] == "1"
-    assert not children_of(toy.home)
+    assert not working_in(toy.home)
 
 
 def test_results_hold_no_nan(toy: Person) -> None:

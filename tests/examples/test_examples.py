@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from tests.e2e.person import Person
+from tests.processes import working_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(1200)]
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,7 @@ def test_the_demo_plays_as_announced(tmp_path: Path) -> None:
     assert "2014-01-01" in said, "the failing rows are named"
     assert len(Person(home).runs()) == 3, "the broken data trained nothing, and neither did any merge"
     assert said.count("production answers") == 4
-    assert not served_from(tmp_path), "what the demo served is stopped"
+    assert not working_in(tmp_path), "what the demo served is stopped"
     verdicts = [
         run.data.tags["mlops_ci.judgement"] for run in sorted(Person(home).runs(), key=lambda r: r.info.start_time)
     ]
@@ -76,18 +77,6 @@ def test_the_demo_plays_as_announced(tmp_path: Path) -> None:
     (shown,) = re.findall(r"^```text\n(flight-delay: .*)$", (ROOT / "README.md").read_text("utf-8"), re.M)
     assert shown in " ".join(said.split()), "the README shows what the demo prints"
     _nothing_leaks(home)
-
-
-def served_from(folder: Path) -> list[int]:
-    """Processes that still work in this folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").resolve().is_relative_to(folder):
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
 
 
 def _nothing_leaks(home: Path) -> None:

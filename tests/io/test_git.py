@@ -305,3 +305,13 @@ def test_work_trees_and_sparse_checkouts(repository: Repository) -> None:
     assert not (second.root / "b").exists()
     tree = opened(second).working_tree()
     assert {path: tree.digest(path) for path in whole} == whole
+
+
+def test_commits_are_counted_as_of_the_moment_of_the_first_look(repository: Repository) -> None:
+    first = repository.commit()
+    second = repository.commit()
+    git = opened(repository)
+    assert git.head() == second
+    repository.commit("While it is at work")
+    assert (git.count(), git.count(first), git.count(second)) == (2, 1, 2)
+    assert (git.count(""), git.count("0" * 40)) == (0, 0), "what is no part of this history"

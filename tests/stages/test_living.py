@@ -68,6 +68,17 @@ def test_the_same_again_writes_nothing(place: LocalPlace) -> None:
     nothing_written(place, proposal(), Action.UNCHANGED)
 
 
+def test_a_text_that_says_more_is_written_without_a_commit_and_one_that_knows_less_is_not(place: LocalPlace) -> None:
+    first = kept(place, proposal(text="", sections=("The metrics can't be had.",)))
+    place.approve(first.number)
+    told = kept(place, proposal(text="aa", sections=("roc auc 0.9",)))
+    assert (told.action, told.head) == (Action.UPDATED, first.head), "approvals count on"
+    assert "roc auc 0.9" in place.forge.pull(first.number).body
+    nothing_written(place, proposal(text="aa", sections=("roc auc 0.9",)), Action.UNCHANGED)
+    nothing_written(place, proposal(text="", sections=("The metrics can't be had.",)), Action.UNCHANGED)
+    assert "roc auc 0.9" in place.forge.pull(first.number).body
+
+
 def test_a_plan_writes_nothing_and_says_what_would_come(place: LocalPlace) -> None:
     before = place.repository.git("for-each-ref")
     assert plan(proposal(), forge=place.forge, now=NOW).action is Action.OPENED

@@ -1,0 +1,47 @@
+"""`mlops-ci deploy`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mlops_ci.cli.dry_run import dry_run_option, show_plan
+from mlops_ci.cli.merge import plans, require_clean, ship
+from mlops_ci.cli.options import common, common_options
+from mlops_ci.cli.run_stage import one_run, show
+from mlops_ci.cli.session import Session, open_session
+from mlops_ci.errors import UsageError, did_you_mean
+from mlops_ci.records.results import exit_code
+
+
+@click.command("deploy")
+@click.option("--environment", required=True, metavar="NAME", help="Where to serve.")
+@dry_run_option
+@common_options
+def command(environment: str, dry_run: bool, **options: Any) -> int:
+    """Serve in one environment what this commit wants there.
+
+    One stage of 'merge', alone: what is wanted must be registered already, and nothing is proposed after.
+    """
+    session = open_session(common(options))
+    require_clean(session)
+    require_environment(session, environment)
+    stage = f"deploy-{environment}"
+    if dry_run:
+        return show_plan(
+            session, lambda model, item: (s for s in plans(session, model, item) if s.stage == stage), everything=True
+        )
+    with one_run(session):
+        results = [result for item in session.chosen for result in ship(session, item, only=stage)]
+        show(session, results)
+    return exit_code(results)
+
+
+def require_environment(session: Session, name: str) -> None:
+    """Raises UsageError where none of the chosen models has this environment."""
+    models = [session.model(item.model) for item in session.chosen]
+    known = list(dict.fromkeys(place.name for model in models for place in model.environments))
+    if name not in known:
+        hint = did_you_mean(name, known, f"environments: {', '.join(known) or 'none'}")
+        raise UsageError(f"no model has an environment '{name}'", hint=hint, docs="deploy.md")

@@ -1,0 +1,89 @@
+"""What an environment asks of a release before it comes there for the first time: `requires` in the config."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+
+from mlops_ci.config.types import Environment, Model
+from mlops_ci.errors import GateFailed
+from mlops_ci.ports import Deployer, Forge
+from mlops_ci.records.forge import PullState
+from mlops_ci.records.living import branch_of
+from mlops_ci.records.models import Release
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def proving_place(model: Model, target: Environment) -> str:
+    """Where a release proves itself for `target`: the environment that `verified_in` names, else the one before it."""
+    before = next((one.name for one, other in pairwise(model.environments) if other.name == target.name), "")
+    return str(target.options.get("requires", {}).get("verified_in") or before)
+
+
+def require(
+    release: Release,
+    model: Model,
+    target: Environment,
+    *,
+    deployer: Callable[[Environment], Deployer],
+    forge: Forge,
+    brought_by: str,
+    now: datetime,
+) -> None:
+    """Raises GateFailed where the environment asks for more than this release has: `requires` in the config.
+
+    `brought_by` is the commit that wrote the release file: approvals count for the pull request that it merged alone.
+    """
+    wants = target.options.get("requires", {})
+    if wants.get("verified_in") or wants.get("min_soak"):
+        _served_in(release, model, proving_place(model, target), wants.get("min_soak", ""), deployer, now)
+    if count := wants.get("approvals", 0):
+        _approved(release, target, count, brought_by, forge)
+
+
+def _served_in(
+    release: Release,
+    model: Model,
+    place: str,
+    soak: str,
+    deployer: Callable[[Environment], Deployer],
+    now: datetime,
+) -> None:
+    found = next((item for item in model.environments if item.name == place), None)
+    serving = deployer(found).serving(model.name, place) if found is not None else None
+    if serving is None or serving.release.model_digest != release.model_digest or not serving.answering:
+        raise GateFailed(
+            f"version {release.version} does not serve in {place}, which must come first",
+            hint=f"deploy it to {place}, or change 'requires' of the environment",
+            docs="deploy.md#requirements",
+        )
+    since = datetime.strptime(serving.since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    if soak and now - since < duration(soak):
+        raise GateFailed(
+            f"version {release.version} has served in {place} only since {serving.since}; {soak} are asked for",
+            hint="run the same command again later",
+            docs="deploy.md#requirements",
+        )
+
+
+def _approved(release: Release, target: Environment, count: int, brought_by: str, forge: Forge) -> None:
+    pulls = forge.pulls(branch=branch_of(f"promote/{release.model}/{target.name}"), state=PullState.MERGED)
+    brought = next((pull for pull in pulls if pull.merge_commit == brought_by), None)
+    approvals = forge.approvals(brought.number) if brought else ()
+    people = {item.author for item in approvals if brought and item.commit == brought.head}
+    if len(people) < count:
+        raise GateFailed(
+            f"{target.name} asks for {count} approvals; what brought version {release.version} has {len(people)}",
+            hint="revert it, have the promotion approved ('mlops-ci forge approve NUMBER'), and merge it again",
+            docs="deploy.md#requirements",
+        )
+
+
+def duration(text: str) -> timedelta:
+    """`30s`, `5m`, `2h` or `1d`, as the schema allows them."""
+    found = re.fullmatch(r"(\d+)([smhd])", text)
+    assert found is not None
+    return timedelta(seconds=int(found[1]) * SECONDS[found[2]])
