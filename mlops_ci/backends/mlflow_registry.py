@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,14 @@ from mlops_ci.backends.mlflow_client import MlflowStore
 from mlops_ci.backends.mlflow_tracker import MODEL_ARTIFACT, PREFIX
 from mlops_ci.errors import StaleError
 from mlops_ci.io import clock, files
+from mlops_ci.records.audit import Move
 from mlops_ci.records.models import Candidate, Version
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+
+JOURNAL = f"{PREFIX}journal."
+TIMES = "%Y-%m-%dT%H-%M-%S-%f"  # UTC; a tag's name takes no colons
 
 
 class MlflowRegistry:
@@ -44,14 +49,20 @@ class MlflowRegistry:
         if self.store.empty:
             return None
         with self.store.calls():
-            found = self._versions(model, model_digest)
-        return found[0] if found else None
+            return self._first(model, model_digest)
+
+    def versions(self, model: str) -> tuple[Version, ...]:
+        """Every version of a model."""
+        if self.store.empty:
+            return ()
+        with self.store.calls():
+            return tuple(self._versions(model))
 
     def create(self, model: str, candidate: Candidate, *, tags: Mapping[str, str]) -> tuple[Version, bool]:
         """The version of a candidate's model digest, created if there is none."""
         with self.store.calls(), self._one_at_a_time():
-            if found := self._versions(model, candidate.model_digest):
-                return found[0], False
+            if found := self._first(model, candidate.model_digest):
+                return found, False
             self._ensure(model)
             source = self._source(candidate.run_id)
             ours = {"model_digest": candidate.model_digest, "inputs": candidate.inputs_digest, **tags}
@@ -65,7 +76,8 @@ class MlflowRegistry:
 
     def _settle(self, model: str, model_digest: str, number: str) -> tuple[Version, bool]:
         """Another machine may have created one too: the lowest number stays, ours goes if it is not that."""
-        first = self._versions(model, model_digest)[0]
+        first = self._first(model, model_digest)
+        assert first is not None
         if first.number != number:
             self.store.client.delete_model_version(model, number)
         return first, first.number == number
@@ -92,11 +104,24 @@ class MlflowRegistry:
             before = str(registered.aliases.get(environment, "")) if registered else ""
             if before == version.number:
                 return
-            now = clock.now().strftime("%Y-%m-%dT%H-%M-%S-%f")
+            now = clock.now().strftime(TIMES)
             entry = {"environment": environment, "from": before, "to": version.number, "digest": version.model_digest}
             client = self.store.client
-            client.set_registered_model_tag(model, f"{PREFIX}journal.{now}", json.dumps(entry))
+            client.set_registered_model_tag(model, f"{JOURNAL}{now}", json.dumps(entry))
             client.set_registered_model_alias(model, environment, version.number)
+
+    def journal(self, model: str) -> tuple[tuple[Move, ...], Mapping[str, str]]:
+        """The moves of a model's aliases, read from its tags, and what each alias names now."""
+        if self.store.empty:
+            return (), {}
+        with self.store.calls():
+            registered = self._registered(model)
+        if registered is None:
+            return (), {}
+        entries = ((key, text) for key, text in registered.tags.items() if key.startswith(JOURNAL))
+        moves = (_move(key.removeprefix(JOURNAL), text) for key, text in entries)
+        known = sorted((move for move in moves if move is not None), key=lambda move: move.at)
+        return tuple(known), {name: str(number) for name, number in registered.aliases.items()}
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -122,10 +147,14 @@ class MlflowRegistry:
         uri = self.runs.client.get_run(run_id).info.artifact_uri
         return f"{uri}/{MODEL_ARTIFACT}"
 
-    def _versions(self, model: str, model_digest: str) -> list[Version]:
+    def _first(self, model: str, model_digest: str) -> Version | None:
+        return next((version for version in self._versions(model) if version.model_digest == model_digest), None)
+
+    def _versions(self, model: str) -> list[Version]:
+        """All of them, the lowest number first."""
         client = self.store.client
         found = [_version(item) for item in client.search_model_versions(f"name = '{model}'", max_results=10_000)]
-        return sorted((v for v in found if v.model_digest == model_digest), key=lambda version: int(version.number))
+        return sorted(found, key=lambda version: int(version.number))
 
 
 def _version(found: ModelVersion) -> Version:
@@ -138,3 +167,18 @@ def _version(found: ModelVersion) -> Version:
         inputs_digest=tags.get("inputs", ""),
         tags=tags,
     )
+
+
+def _move(time: str, text: str) -> Move | None:
+    """One entry of the journal, None for what is none of ours."""
+    try:
+        at, said = datetime.strptime(time, TIMES), json.loads(text)
+        return Move(
+            environment=str(said["environment"]),
+            at=at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            before=str(said["from"]),
+            version=str(said["to"]),
+            model_digest=str(said["digest"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
