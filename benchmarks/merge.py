@@ -66,7 +66,7 @@ stages:
     "train.csv": "x,label\n" + "".join(f"{x / 100},{int(x % 7 < x / 30)}\n" for x in range(200)),
     "holdout.csv": "x,label\n" + "".join(f"{x / 100 + 0.001},{int(x % 5 < x / 40)}\n" for x in range(200)),
     ".dvc/config": "",
-    ".gitignore": "/model\n/dvc.lock\n/metrics.json\n.mlops/\n",
+    ".gitignore": "/model\n",
 }
 ENVIRONMENTS = ("staging", "preview", "production")
 MODELS = 20

@@ -23,19 +23,20 @@ class Grown:
 
 def grown(root: Path, tip: str) -> tuple[Grown, ...]:
     """Every commit of the mainline up to `tip`, the oldest first."""
-    lines = git_command.output(root, "log", "--first-parent", "--reverse", "--format=%H %ct", tip, "--").decode()
-    return tuple(Grown(sha=sha, at=int(at)) for sha, at in (line.split() for line in lines.splitlines()))
+    lines = git_command.output(root, "rev-list", "--first-parent", "--reverse", "--timestamp", tip, "--").decode()
+    return tuple(Grown(sha=sha, at=int(at)) for at, sha in (line.split() for line in lines.splitlines()))
 
 
 def changes(root: Path, tip: str, paths: Sequence[str]) -> frozenset[str]:
     """The commits of the mainline that changed one of the files, also those that did by a merge."""
-    words = ("--literal-pathspecs", "log", "--first-parent", "--format=%H", tip, "--", *paths)
+    words = ("--literal-pathspecs", "rev-list", "--first-parent", tip, "--", *paths)
     return frozenset(git_command.output(root, *words).decode().split())
 
 
 def landed(root: Path, commit: str) -> tuple[str, str, tuple[str, ...]]:
     """(committer, subject, who approved by its trailers) of a commit."""
-    found = git_command.output(root, "log", "-1", f"--format={_LANDED}", commit, "--").decode("utf-8", "replace")
+    words = ("log", "-1", "--no-show-signature", f"--format={_LANDED}", commit, "--")
+    found = git_command.output(root, *words).decode("utf-8", "replace")
     committer, subject, *approved = found.rstrip("\n").split("\0")
     return committer, subject, tuple(dict.fromkeys(name.strip() for name in approved if name.strip()))
 

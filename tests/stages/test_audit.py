@@ -141,6 +141,14 @@ def test_a_merge_counts_when_it_was_merged(shop: Ledger) -> None:
     assert row.landing is not None and row.landing.approved == (ANN, "Bob")
 
 
+def test_settings_of_git_change_no_answer(promoted: Ledger) -> None:
+    for setting, value in (("log.follow", "true"), ("log.showSignature", "true"), ("log.date", "relative")):
+        promoted.repository.git("config", setting, value)
+    row = promoted.ask("2026-01-15")
+    assert versions(row) == ("1", "1")
+    assert row.landing is not None and row.landing.approved == (ANN,)
+
+
 def test_the_answer_is_that_of_the_default_branch_from_wherever_one_asks(promoted: Ledger) -> None:
     promoted.repository.git("checkout", "-qb", "elsewhere", "HEAD^")
     promoted.at("2026-01-15T12:00").name(2)
