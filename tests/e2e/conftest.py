@@ -90,8 +90,13 @@ def rows(count: int, seed: int) -> str:
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Person:
-    """A repository whose main branch has a README and DVC, on a branch that brings the first model, uncommitted."""
-    person = Person(tmp_path / "toy")
+    """A repository whose main branch has a README, on a branch that brings the first model."""
+    return planted(tmp_path / "toy")
+
+
+def planted(home: Path) -> Person:
+    """The toy, in a folder of one's choice."""
+    person = Person(home)
     person.home.mkdir()
     person.git("init", "-q", "-b", "main")
     person.write("README.md", "# toy\n")
