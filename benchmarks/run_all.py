@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 SECTIONS = {
     "startup": "Start-up: `--help` and `check`",
     "affected": "`pull-request` with nothing affected",
+    "merge": "`merge` and `status` with nothing to do",
     "validate": "`validate`, 1M-row Parquet, 20 expectations",
     "train": "`train` with nothing to do",
     "verdict": "Verdict on 10M rows",

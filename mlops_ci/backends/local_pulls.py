@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mlops_ci.errors import BackendError, UsageError
@@ -79,6 +80,12 @@ def as_pull(stored: StoredPull, head: str) -> PullRequest:
     )
 
 
+@lru_cache(maxsize=1000)
+def _decoded(content: bytes) -> StoredPull:
+    """A record from its file's bytes; a command that looks at many environments reads every file many times."""
+    return decode(StoredPull, json.loads(content))
+
+
 @dataclass(frozen=True)
 class LocalPulls:
     """The files below `.mlops/forge/`."""
@@ -112,7 +119,7 @@ class LocalPulls:
         """Raises UsageError for a number that none has, BackendError for a file that is not ours."""
         path = self.folder / f"{number}.json"
         try:
-            found = decode(StoredPull, json.loads(path.read_text("utf-8")))
+            found = _decoded(path.read_bytes())
         except FileNotFoundError:
             known = self.numbers()
             hint = f"there are {known[0]} to {known[-1]}" if known else "there are none yet"

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "merge": ("merge", "Ship what was reviewed: register, build, serve, promote."),
     "plan": ("plan", "Say what 'merge' would do, and do nothing."),
     "status": ("status", "Show git, registry and what serves, side by side."),
+    "audit": ("audit", "Say what served on a date, from what, and who approved it."),
     "promote": ("promote", "Propose what serves in one environment for the next."),
     "rollback": ("rollback", "Bring an earlier release back, as a pull request."),
     "serve": ("serve", "Look after what is served on this machine (environments with `target: local`)."),

@@ -22,7 +22,7 @@ from mlops_ci.records.results import Origin
 from mlops_ci.stages.inputs import model_inputs
 
 if TYPE_CHECKING:
-    from mlops_ci.ports import Registry, Tracker
+    from mlops_ci.ports import Forge, Registry, Tracker
     from mlops_ci.records.affected import Affected
 
 
@@ -82,6 +82,11 @@ class Session:
     @cached_property
     def registry(self) -> Registry:
         return wiring.registry(self.config)
+
+    @cached_property
+    def forge(self) -> Forge:
+        """Where pull requests live."""
+        return wiring.local_forge(self.config)
 
     @cached_property
     def origin(self) -> Origin:

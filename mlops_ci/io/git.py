@@ -166,6 +166,10 @@ class Git:
         """The default branch's name; '' looks for it. Raises RepositoryError where there is none."""
         return self._default_tip(name)[0]
 
+    def default_commit(self, name: str = "") -> str:
+        """The commit that the default branch is at, the remote's before the local one. Raises RepositoryError."""
+        return self._default_tip(name)[1]
+
     def _first_parent(self, commit: str) -> str:
         if (parent := self._commit(f"{commit}^1")) is not None:
             return parent

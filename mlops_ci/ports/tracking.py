@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from mlops_ci.records.audit import Move
 from mlops_ci.records.models import Candidate, Judgement, Version
 
 
@@ -59,6 +60,9 @@ class Registry(Protocol):
     def version_of(self, model: str, model_digest: str) -> Version | None:
         """The version with this model digest; the lowest number if a crash ever left two."""
 
+    def versions(self, model: str) -> tuple[Version, ...]:
+        """Every version of a model, the lowest number first."""
+
     def create(self, model: str, candidate: Candidate, *, tags: Mapping[str, str]) -> tuple[Version, bool]:
         """One version per model digest, however often and by however many processes: (version, was it created now)."""
 
@@ -68,3 +72,7 @@ class Registry(Protocol):
 
     def point(self, model: str, environment: str, version: Version) -> None:
         """Move the environment's alias, and write the move to the journal in the model's tags."""
+
+    def journal(self, model: str) -> tuple[tuple[Move, ...], Mapping[str, str]]:
+        """Every recorded move of the model's aliases in the order of their times (to the microsecond, as the clocks of
+        whoever moved them said), and environment → version that its alias names now."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from mlops_ci.backends import mlflow_sqlite
 from mlops_ci.backends.mlflow_registry import MlflowRegistry
 from mlops_ci.backends.mlflow_tracker import MlflowTracker
 from mlops_ci.errors import StaleError
@@ -22,6 +25,7 @@ REGISTER = """\
 import sys, warnings
 warnings.simplefilter("ignore")
 from pathlib import Path
+from mlops_ci.backends import mlflow_sqlite
 from mlops_ci.backends.mlflow_registry import MlflowRegistry
 from mlops_ci.backends.mlflow_tracker import MlflowTracker
 
@@ -91,7 +95,7 @@ def test_a_version_that_another_machine_made_first_stays(tmp_path: Path, monkeyp
     look = ours._versions
     looks = iter((True, False))
     assert theirs.create("toy", made, tags={})[1]
-    monkeypatch.setattr(ours, "_versions", lambda model, digest: [] if next(looks) else look(model, digest))
+    monkeypatch.setattr(ours, "_versions", lambda model: [] if next(looks) else look(model))
     version, created = ours.create("toy", made, tags={})
     assert (version.number, created) == ("1", False)
     numbers = [item.version for item in theirs.store.client.search_model_versions("name = 'toy'")]
@@ -133,3 +137,44 @@ def test_where_nothing_was_ever_stored_nothing_is_imported(tmp_path: Path) -> No
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "None None False"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sqlite_is_read_without_mlflow_and_says_what_mlflow_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = registry(tmp_path)
+    first, _ = store.create("toy", candidate(tmp_path, "a"), tags={"commit": "c" * 40})
+    second, _ = store.create("toy", candidate(tmp_path, "b"), tags={})
+    third, _ = store.create("toy", candidate(tmp_path, "d"), tags={})
+    store.point("toy", "staging", first)
+    store.point("toy", "production", second)
+    store.store.client.delete_model_version("toy", third.number)
+    store.store.client.create_registered_model("bare")
+
+    def said(asked: MlflowRegistry) -> list[object]:
+        champions = [asked.champion(model, name) for model in ("toy", "bare", "none") for name in ("staging", "other")]
+        return [*champions, *((asked.journal(model), asked.versions(model)) for model in ("toy", "bare", "none"))]
+
+    code = (
+        "import sys; from pathlib import Path; from mlops_ci.backends.mlflow_registry import MlflowRegistry as R;"
+        f"r = R(root=Path({str(tmp_path)!r}), uri={URI!r}, registry_uri={URI!r});"
+        "r.point('toy', 'staging', r.champion('toy', 'staging'));"
+        "print(r.champion('toy', 'staging').number, len(r.versions('toy')), 'mlflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1 2 False", "the schema of the installed MLflow is one that we know"
+    told = said(registry(tmp_path))
+    monkeypatch.setattr(mlflow_sqlite, "SCHEMAS", ())
+    assert said(registry(tmp_path)) == told
+
+
+def test_what_sqlite_does_not_give_is_left_to_mlflow(tmp_path: Path) -> None:
+    assert mlflow_sqlite.read(tmp_path / "none.db", "toy") is None
+    (tmp_path / "broken.db").write_bytes(b"no database" * 100)
+    assert mlflow_sqlite.read(tmp_path / "broken.db", "toy") is None
+    registry(tmp_path).create("toy", candidate(tmp_path, "a"), tags={})
+    database = tmp_path / ".mlops/mlflow.db"
+    assert mlflow_sqlite.read(database, "toy") is not None
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("INSERT INTO registered_models (name, workspace) VALUES ('toy', 'another team')")
+    assert mlflow_sqlite.read(database, "toy") is None
