@@ -23,6 +23,7 @@ SECTIONS = {
     "digest": "Digest of a model directory",
     "serving": "The model server",
     "build": "An image of a new model, same packages (needs root, Docker, a registry and debootstrap)",
+    "score": "Batch scoring of 10M rows",
 }
 
 

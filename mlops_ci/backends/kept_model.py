@@ -10,6 +10,7 @@ from mlops_ci.backends.keeper_client import read
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError
 from mlops_ci.ports import DeployJob
+from mlops_ci.records.models import Release
 
 
 class ModelAndCode:
@@ -50,3 +51,15 @@ class RowsAlone:
 def python_of(place: Path) -> str:
     """The Python that serves what is kept there; a path of no file where none is noted."""
     return str(read(place / "release.json").get("python") or place / "no python")
+
+
+def find_kept(home: Path, release: Release) -> tuple[Path, Path] | None:
+    """(model directory, Python) of a release that any environment below `home` keeps whole; None where none does."""
+    for place in sorted(home.glob(f"{release.model}/*/kept/{release.model_digest[:32]}")):
+        python = Path(python_of(place))
+        try:
+            if python.exists() and digest_directory(place / "model") == release.model_digest:
+                return place / "model", python
+        except BackendError:
+            continue
+    return None

@@ -1,7 +1,8 @@
 """Scores an MLflow model, or measures the user's own metrics, in the user's environment: `python score_script.py JOB`.
 
-A script of its own: with its neighbours (`row_hash.py`, `model_answers.py`, `metric_script.py`) it imports the standard
-library and what MLflow brings, nothing of ours, since nothing of ours is installed there; any Python from 3.8 will do.
+A script of its own: with its neighbours (`row_hash.py`, `model_answers.py`, `metric_script.py`, `batch_*.py`) it
+imports the standard library and what MLflow brings, nothing of ours, since nothing of ours is installed there; any
+Python from 3.8 will do.
 Whatever the user's code prints goes to the log; the answer is the file that the job names: `{"done": …}`, or
 `{"refused": …}` with the reason in one line.
 """
@@ -31,7 +32,7 @@ def main(path: str) -> int:
     sys.path[0:1] = [job["modules"]] if job.get("modules") else []
     beside("row_hash")
     try:
-        answer = {"done": score(job) if job["kind"] == "score" else beside("metric_script").measure(job)}
+        answer = {"done": KINDS[job["kind"]](job)}
     except Exception as error:
         traceback.print_exc()
         answer = {"refused": reason(error)}
@@ -56,7 +57,12 @@ def beside(name: str) -> Any:
 
 def reason(error: BaseException) -> str:
     """An error in one line, with the place in the user's code where there is one."""
-    if type(error).__name__ == "Refused":
+    place = getattr(error, "place", "")  # of a batch
+    return f"{place}: {_reason(error)}" if place else _reason(error)
+
+
+def _reason(error: BaseException) -> str:
+    if type(error).__name__ in ("Refused", "UsageError"):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     ours = os.path.dirname(os.path.abspath(__file__))
@@ -167,6 +173,12 @@ def peak_memory() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
+
+KINDS: Any = {
+    "score": score,
+    "measure": lambda job: beside("metric_script").measure(job),
+    "batch": lambda job: beside("batch_script").score(job, beside, peak_memory),
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1]))

@@ -13,9 +13,30 @@ from typing import Any
 
 from mlops_ci.errors import StageFailed
 from mlops_ci.io import process
-from mlops_ci.ports import Interpreter, MeasuringJob, ScoringJob
+from mlops_ci.ports import Interpreter, MeasuringJob, Say, ScoringJob
+from mlops_ci.ports.batch import BatchJob
+from mlops_ci.records.scoring import InputFile, Part
 
 SCRIPT = Path(__file__).with_name("score_script.py")
+PROGRESS = "mlops-ci: "  # begins a line that batch_script.py writes for a person
+NOTHING: Mapping[str, str] = {}
+BATCH = (
+    "model_directory",
+    "task",
+    "code",
+    "formats",
+    "trusted",
+    "refuse_null",
+    "notes",
+    "batch_rows",
+    "rows_done",
+    "rows_total",
+)
+FAILED = {
+    "score": "the model can't be scored",
+    "measure": "your metrics can't be measured",
+    "batch": "the rows can't be scored",
+}
 # A model that prints for every row would drown everything else; a log is for people.
 LARGEST_LOG = 16 * 1024 * 1024
 CURES = {
@@ -27,7 +48,7 @@ CURES = {
 
 @dataclass(frozen=True, kw_only=True)
 class SubprocessScorer:
-    """Keeps the Scorer port."""
+    """Keeps the Scorer and the BatchScorer port."""
 
     environ: Mapping[str, str]
 
@@ -35,7 +56,7 @@ class SubprocessScorer:
         self, job: ScoringJob, *, interpreter: Interpreter, cwd: Path, log: Path, timeout: float
     ) -> Mapping[str, Any]:
         """Score and return the summary."""
-        found: Mapping[str, Any] = self._run("score", job, interpreter, cwd, log, timeout)
+        found: Mapping[str, Any] = self._run("score", dataclasses.asdict(job), interpreter, cwd, log, timeout)
         return found
 
     def measure(
@@ -43,22 +64,44 @@ class SubprocessScorer:
     ) -> Mapping[str, Mapping[str, Sequence[float | None]]]:
         """The user's own metrics."""
         found: Mapping[str, Mapping[str, Sequence[float | None]]]
-        found = self._run("measure", job, interpreter, cwd, log, timeout)
+        found = self._run("measure", dataclasses.asdict(job), interpreter, cwd, log, timeout)
+        return found
+
+    def batch(self, job: BatchJob, *, interpreter: Interpreter, cwd: Path, log: Path, say: Say) -> Mapping[str, Any]:
+        """Write the parts, without a limit of time: what is done stays done."""
+
+        def told(line: str) -> None:
+            if line.startswith(PROGRESS):
+                say(line[len(PROGRESS) :])
+
+        env = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"} if _only_data(job.formats) else {}
+        found: Mapping[str, Any]
+        found = self._run("batch", _batch_document(job), interpreter, cwd, log, None, on_line=told, env=env)
         return found
 
     def _run(
-        self, kind: str, job: ScoringJob | MeasuringJob, interpreter: Interpreter, cwd: Path, log: Path, timeout: float
+        self,
+        kind: str,
+        job: Mapping[str, Any],
+        interpreter: Interpreter,
+        cwd: Path,
+        log: Path,
+        timeout: float | None,
+        *,
+        on_line: Say = lambda line: None,
+        env: Mapping[str, str] = NOTHING,
     ) -> Any:
         log.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             answer, order = Path(folder) / "answer.json", Path(folder) / "job.json"
-            document = {"kind": kind, "answer": str(answer), **dataclasses.asdict(job)}
+            document = {"kind": kind, "answer": str(answer), **job}
             order.write_text(json.dumps(document, default=str), "utf-8")
             done = process.stream(
                 [interpreter.path, SCRIPT, order],
                 cwd=cwd,
-                env=self._environ(interpreter),
+                env={**self._environ(interpreter), **env},
                 log=log,
+                on_line=on_line,
                 timeout=timeout,
                 largest_log=LARGEST_LOG,
             )
@@ -83,14 +126,36 @@ class SubprocessScorer:
 
 
 def _failed(kind: str, reason: str, done: process.Completed, log: Path) -> StageFailed:
-    message = {"score": "the model can't be scored", "measure": "your metrics can't be measured"}[kind]
+    message = FAILED[kind]
     cure = [text for name, text in CURES.items() if reason.startswith(name)]
     last = ["its last lines:", *(f"| {line}" for line in done.tail)] if done.tail else []
     return StageFailed(
         f"{message}: {reason}",
         hint="\n".join([*cure, *last, f"the whole log: {_place(log)}"]),
-        docs="evaluation.md#when-scoring-fails",
+        docs="score.md#when-it-fails" if kind == "batch" else "evaluation.md#when-scoring-fails",
     )
+
+
+def _only_data(formats: Sequence[str] | None) -> bool:
+    """Whether MLflow is to unpickle nothing; it counts skops among the pickles."""
+    return formats is not None and not {"pickle", "skops"} & set(formats)
+
+
+def _batch_document(job: BatchJob) -> dict[str, Any]:
+    """The job as the script reads it."""
+    document = {name: getattr(job, name) for name in BATCH}
+    parts = [_part(part, *places) for part, places in zip(job.parts, job.places, strict=True)]
+    files = [_file(file) for file in job.rows.files]
+    return {**document, "files": files, "parts": parts, "keep": job.rows.keep, "kept": job.rows.schema}
+
+
+def _file(file: InputFile) -> dict[str, Any]:
+    return {"place": file.place, "name": file.name, "names": file.names, "partition": file.partition}
+
+
+def _part(part: Part, beside: str, place: str) -> dict[str, Any]:
+    notes = {"mlops_ci.part": part.name, "mlops_ci.rows": str(part.rows)}
+    return {"of": part.of, "groups": part.groups, "rows": part.rows, "beside": beside, "place": place, "notes": notes}
 
 
 def _place(log: Path) -> str:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
         Tracker,
         Validator,
     )
+    from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
     from mlops_ci.stages.build import Yard
     from mlops_ci.stages.deploy import Dock
+    from mlops_ci.stages.score import Bench
 
 
 def git(config: Config) -> Git:
@@ -209,6 +211,49 @@ def yard(config: Config) -> Yard:
         server_code=code.copy_into,
         source=git(config).origin_url(),
     )
+
+
+def batch(config: Config, *, scratch: Path) -> Bench:
+    """All that batch scoring needs; what is made meanwhile lies in `scratch`."""
+    from mlops_ci.backends.kept_model import find_kept
+    from mlops_ci.backends.scorer import SubprocessScorer
+    from mlops_ci.io.workspace import Workspace
+    from mlops_ci.ports import Interpreter
+    from mlops_ci.records.models import Release
+    from mlops_ci.serving.code import copy_into
+    from mlops_ci.stages.score import Bench
+    from mlops_ci.stages.scoring import Home
+
+    workspace = Workspace(config.root)
+
+    def kept(release: Release) -> tuple[Path, Interpreter] | None:
+        found = find_kept(workspace.home / "serving", release)
+        if found is None:
+            return None
+        return found[0], Interpreter(path=found[1], digest="", version="", description="kept to be served")
+
+    return Bench(
+        home=Home(root=git(config).root, tracker=tracker(config), environments=environments()),
+        scorer=SubprocessScorer(environ=os.environ),
+        kept=kept,
+        server_code=copy_into,
+        scratch=scratch,
+        workspace=workspace,
+    )
+
+
+def batch_rows(wanted: Wanted) -> BatchRows:
+    """The rows of what was named on the command line, from the folder it was named in."""
+    from mlops_ci.backends.batch_input import open_rows
+
+    return open_rows(wanted, directory=Path.cwd(), environ=os.environ)
+
+
+def batch_output(place: str, *, scratch: Path) -> BatchOutput:
+    """The folder or file that was named on the command line."""
+    from mlops_ci.backends.batch_output import open_output
+
+    return open_output(place, directory=Path.cwd(), scratch=scratch, environ=os.environ)
 
 
 def user_cache() -> Path:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sqlite3
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -18,9 +14,11 @@ from mlops_ci.backends.gx_validator import GreatExpectations
 from mlops_ci.backends.sources import open_source
 from mlops_ci.backends.sql_source import SqlSource
 from mlops_ci.errors import ConfigError, DataError
+from tests.backends.postgres import postgres
+
+__all__ = ["postgres"]
 
 FRAME = pd.DataFrame({"a": [1.5, 2.5, None, 4.0], "b c": ["x", "y", "x", None], 'ü"': [1, 2, 3, 4]})
-INITDB = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
@@ -130,28 +128,6 @@ def test_a_suggested_suite_has_a_reason_for_everything(tmp_path: Path) -> None:
     assert len(suite["expectations"]) >= 5
     assert all(item["meta"]["notes"] for item in suite["expectations"])
     assert suite == suggest(open_source("a.parquet", directory=tmp_path).profile(redact=()), name="a")
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A PostgreSQL of our own on a socket in a folder; the server refuses to run as root."""
-    if INITDB is None:
-        pytest.skip("the package postgresql is not installed")
-    folder = tmp_path_factory.mktemp("pg")
-    data = folder / "data"
-    user: list[str] = []
-    if os.getuid() == 0:
-        below = folder.relative_to("/tmp").parts if folder.is_relative_to("/tmp") else ()
-        for depth in range(1, len(below) + 1):  # the server's own user has to get there
-            Path("/tmp", *below[:depth]).chmod(0o755)
-        shutil.chown(folder, "postgres")
-        user = ["runuser", "-u", "postgres", "--"]
-    control = [*user, str(INITDB.with_name("pg_ctl")), "-D", str(data), "-w"]
-    subprocess.run([*user, str(INITDB), "-D", str(data), "-U", "ann", "-A", "trust"], check=True, capture_output=True)
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
-    subprocess.run([*control, "-l", str(folder / "log"), "-o", options, "start"], check=True, capture_output=True)
-    yield folder
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True)
 
 
 @pytest.fixture

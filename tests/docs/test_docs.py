@@ -74,7 +74,7 @@ def test_every_snippet_is_of_a_kind_that_is_tested(tmp_path: Path) -> None:
         else:
             assert text.startswith(("version:", "# yaml-language-server:", "apiVersion:")), page
             assert list(yaml.safe_load_all(text)) is not None
-    assert {page for page, _ in snippets("python")} == {"docs/evaluation.md"}
+    assert {page for page, _ in snippets("python")} == {"docs/evaluation.md", "docs/score.md"}
     texts = {"README.md", "docs/audit.md", "docs/cli.md", "docs/forge.md", "docs/serving.md"}
     assert {page for page, _ in snippets("text")} == texts
 
@@ -83,11 +83,26 @@ def test_the_metric_of_ones_own_measures(tmp_path: Path) -> None:
     import numpy as np
     import pandas as pd
 
-    ((_, text),) = snippets("python")
+    ((_, text),) = [found for found in snippets("python") if found[0] == "docs/evaluation.md"]
     space: dict[str, Any] = {}
     exec(compile(text, "docs/evaluation.md", "exec"), space)
     rows = pd.DataFrame({"seats": [100, 50, 7]})
     assert space["cost"](np.array([1, 1, 0]), np.array([0.4, 0.6, 0.1]), rows) == 100.0
+
+
+def test_the_metadata_of_predictions_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    ((_, text),) = [found for found in snippets("python") if found[0] == "docs/score.md"]
+    (tmp_path / "predictions").mkdir()
+    table = pyarrow.table({"prediction": [1]}).replace_schema_metadata({"mlops_ci.model_digest": "abc"})
+    parquet.write_table(table, tmp_path / "predictions/part-00000-00000.parquet")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text, "docs/score.md", "exec"), {})
+    assert capsys.readouterr().out == "abc\n"
 
 
 def named(words: list[str]) -> click.Command:

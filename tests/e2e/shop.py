@@ -13,6 +13,7 @@ from mlops_ci.io import http
 from tests.e2e.person import Person
 from tests.e2e.toy import config, crowned, first_model, params
 
+DOWN = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 TRACKING = 'tracking: {uri: "${MLFLOW_TRACKING_URI:-sqlite:///.mlops/mlflow.db}"}\n'
 WANTS = "{verified_in: staging, approvals: 1}"
 PATHS = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"))

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.person import Person
-from tests.e2e.shop import ask, flat, served, two_environments
+from tests.e2e.shop import DOWN, ask, flat, served, two_environments
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-DOWN = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 
 
 @pytest.fixture

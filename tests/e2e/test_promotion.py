@@ -7,11 +7,10 @@ import json
 import pytest
 
 from tests.e2e.person import Person
-from tests.e2e.shop import ask, document, flat, served, two_environments
+from tests.e2e.shop import DOWN, ask, document, flat, served, two_environments
 from tests.e2e.toy import params
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-DOWN = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 FILE = "releases/toy/production.yaml"
 
 
