@@ -71,4 +71,4 @@ def test_an_image_that_cannot_be_built_is_told_before_and_stops_what_needs_it(ju
 def test_an_environment_that_needs_an_image_is_refused_at_once(toy: Person) -> None:
     toy.write("mlops.yaml", config(sys.executable).replace("{target: local}", "{target: docker}"))
     said = flat(toy.mlops("check", expect=2))
-    assert "mlops.yaml:20: models.toy.environments.production: target 'docker' needs an image" in said
+    assert "mlops.yaml:18: models.toy.environments.production: target 'docker' needs an image" in said
