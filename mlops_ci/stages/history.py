@@ -52,7 +52,10 @@ def taken_back(release: Release, seen: Named) -> bool:
 
 
 def returns(release: Release, seen: Named) -> bool:
-    """Whether the file names a release again that it has named before."""
-    digests = [found.model_digest if found else "" for found in seen]
+    """Whether the file names a release again that it has named before another one.
+
+    A file that was only broken or away in between does not count: that would be a way around what is asked for.
+    """
+    digests = [found.model_digest for found in seen if found is not None]
     current = next((place for place, digest in enumerate(digests) if digest != release.model_digest), len(digests))
     return release.model_digest in digests[current:]

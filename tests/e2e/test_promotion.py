@@ -61,16 +61,14 @@ def test_production_waits_for_its_time_and_takes_no_file_that_is_another_models(
     assert "deploy-production: blocked by: version 1 has served in staging only since" in said
     assert "12h are asked for" in flat(shop.mlops("merge", expect=10))
 
-    good = (shop.home / FILE).read_text()
-    for old, new, line in (('"toy"', '"other"', 2), ('"toy"', '"../../toy"', 2), ("verdict:", "verdikt:", 11)):
-        shop.write(FILE, good.replace(old, new))
-        shop.commit("Edit it by hand")
-        assert f"{FILE}:{line}:" in flat(shop.mlops("merge", expect=2))
-    shop.write(FILE, good)
-    shop.commit("Bring it back")
-
     noted = shop.home / ".mlops/serving/toy/staging/serving.json"
     document_ = json.loads(noted.read_text())
     noted.write_text(json.dumps({**document_, "since": "2020-01-01T00:00:00Z"}))
     shop.mlops("deploy", "--environment", "production")
     assert ask(served(shop, "production")["url"])[1] == 200
+
+    good = (shop.home / FILE).read_text()
+    for old, new, line in (('"toy"', '"other"', 2), ('"toy"', '"../../toy"', 2), ("verdict:", "verdikt:", 11)):
+        shop.write(FILE, good.replace(old, new))
+        shop.commit("Edit it by hand")
+        assert f"{FILE}:{line}:" in flat(shop.mlops("merge", expect=2))

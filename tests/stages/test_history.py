@@ -58,6 +58,7 @@ def test_what_returns_was_there_before_something_else() -> None:
     assert returns(one, [one, two, one])
     assert not returns(two, [two, one])
     assert not returns(one, [one])
+    assert not returns(one, [one, None, one]), "a file that was broken for a while brings nothing back"
 
 
 def test_history_is_read_from_git_through_deletions_and_what_is_no_release(tmp_path: Path) -> None:
