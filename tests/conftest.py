@@ -26,6 +26,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     patch.setenv("UV_CACHE_DIR", os.environ.get("UV_CACHE_DIR", str(cache / "uv")))
     patch.setenv("MLOPS_CI_CACHE", os.environ.get("MLOPS_CI_CACHE", str(cache / "mlops-ci-tests")))
+    patch.setenv("MLOPS_CI_TEST_CACHE", os.environ.get("MLOPS_CI_TEST_CACHE", str(cache)))
     patch.setenv("HOME", str(home))
     for name in (
         "XDG_CACHE_HOME",

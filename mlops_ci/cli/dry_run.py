@@ -12,7 +12,9 @@ from mlops_ci.config.types import Model
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import encode
 from mlops_ci.records.plans import Step
+from mlops_ci.report.clean import plain
 
+LONGEST = 500  # characters of one line of a difference
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -31,4 +33,6 @@ def show_plan(session: Session, plan: Callable[[Model, Affected], Iterable[Step]
         session.console.show(f"nothing to do: no model is affected since {session.base[:12] or 'the beginning'}")
     for step in steps:
         session.console.show(f"{step.model}: {step.sentence()}")
+        for line in step.changes:
+            session.console.show(f"    {plain(line, longest=LONGEST)}")
     return next((step.exit_code for step in steps if step.exit_code), 0)

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "Say what served on a date, from what, and who approved it."),
     "promote": ("promote", "Propose what serves in one environment for the next."),
     "rollback": ("rollback", "Bring an earlier release back, as a pull request."),
+    "canary": ("canary", "Look after releases that have a share of the traffic (environments with `canary:`)."),
     "score": ("score", "Score many rows with a release: files, S3 or a database, into Parquet."),
     "serve": ("serve", "Look after what is served on this machine (environments with `target: local`)."),
     "report": ("report", "Render reports from stored results."),

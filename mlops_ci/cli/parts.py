@@ -212,7 +212,8 @@ def serving(
 
     def plan() -> Step:
         try:
-            return planned().step
+            found = planned()
+            return replace(found.step, changes=deploy.changes(found, wiring.deployer(session.config, environment)))
         except MlopsError as error:
             return blocked(model, stage, error).plan()
 

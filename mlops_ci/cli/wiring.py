@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlops_ci.io.git import Git
     from mlops_ci.ports import (
         Builder,
+        CanaryTarget,
         DataSource,
         Deployer,
         Environments,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         Scorer,
         ServerTrial,
         Tracker,
+        TrafficMeter,
         Validator,
     )
     from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
@@ -127,15 +129,8 @@ def source(model: Model, dataset: Dataset) -> DataSource:
 
 
 def deployer(config: Config, environment: Environment) -> Deployer:
-    """What serves an environment. Raises UsageError for a target that has no adapter yet."""
-    target = TARGETS.get(environment.target)
-    if target is None:
-        raise UsageError(
-            f"environment '{environment.name}': nothing deploys to '{environment.target}' yet",
-            hint="target: local serves on this machine",
-            docs="deploy.md",
-        )
-    return target(config)
+    """What serves an environment."""
+    return TARGETS[environment.target](config, environment)
 
 
 def served_here(config: Config) -> dict[tuple[str, str], Deployer]:
@@ -149,7 +144,8 @@ def served_here(config: Config) -> dict[tuple[str, str], Deployer]:
         for environment in model.environments
         if environment.target in HERE
     }
-    return {**{place: _docker(config) for place in places(_serving(config))}, **named}  # _docker ends processes, too
+    lost = {place: _docker(config) for place in places(_serving(config))}  # _docker ends processes, too
+    return {**lost, **named}
 
 
 def _serving(config: Config) -> Path:
@@ -158,20 +154,47 @@ def _serving(config: Config) -> Path:
     return Workspace(config.root).home / "serving"
 
 
-def _local(config: Config) -> Deployer:
+def _local(config: Config, environment: Environment) -> Deployer:
     from mlops_ci.backends.local_target import local_target
 
     return local_target(_serving(config))
 
 
-def _docker(config: Config) -> Deployer:
+def _docker(config: Config, environment: Environment | None = None) -> Deployer:
     from mlops_ci.backends.docker_target import docker_target
 
     return docker_target(_serving(config), os.environ)
 
 
-TARGETS: dict[str, Callable[[Config], Deployer]] = {"local": _local, "docker": _docker}
+def _kserve(config: Config, environment: Environment) -> Deployer:
+    from mlops_ci.backends.kserve_canary import kserve_target
+
+    return kserve_target(environment, os.environ.get("KUBECONFIG", ""))
+
+
+TARGETS: dict[str, Callable[[Config, Environment], Deployer]] = {"local": _local, "docker": _docker, "kserve": _kserve}
 HERE = ("local", "docker")
+
+
+def canary_target(config: Config, environment: Environment) -> CanaryTarget:
+    """What splits an environment's traffic. Raises UsageError where its target moves all of it at once."""
+    from mlops_ci.ports import CanaryTarget
+
+    target = deployer(config, environment)
+    if not isinstance(target, CanaryTarget):
+        raise UsageError(
+            f"environment '{environment.name}': the target '{environment.target}' has no canaries",
+            hint="remove 'canary', or serve it with target: kserve and mode: Knative",
+            docs="canary.md",
+        )
+    return target
+
+
+def traffic_meter(environment: Environment) -> TrafficMeter:
+    """What counts an environment's requests."""
+    from mlops_ci.backends.prometheus_traffic import PrometheusTraffic
+
+    return PrometheusTraffic(url=environment.options["prometheus"], namespace=environment.namespace)
 
 
 def dock(config: Config, environment: Environment, *, sequence: int) -> Dock:

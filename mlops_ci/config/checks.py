@@ -8,6 +8,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+from mlops_ci.config.canary import policy
 from mlops_ci.config.databases import unusable
 from mlops_ci.config.judging import judging
 from mlops_ci.config.problems import Problem, shown
@@ -89,7 +90,7 @@ def _overrides(path: str, model: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _environments(path: str, model: dict[str, Any]) -> Iterator[Problem]:
-    """Steps ascend, and a release is verified where it was before."""
+    """Steps ascend, a canary can be judged, and a release is verified where it was before."""
     before: list[str] = []
     for name, environment in model.get("environments", {}).items():
         place = f"{path}.environments.{name}"
@@ -97,6 +98,8 @@ def _environments(path: str, model: dict[str, Any]) -> Iterator[Problem]:
         if any(one >= two for one, two in pairwise(steps)):
             message = f"{place}.canary.steps must ascend"
             yield Problem(path=f"{place}.canary.steps", message=message, hint=f"e.g. {sorted(set(steps))}")
+        yield from _kserve(place, environment)
+        yield from _canary(place, environment)
         verified = environment.get("requires", {}).get("verified_in", "")
         if verified and verified not in before:
             message = f"{place}: no environment '{shown(verified)}' comes before it"
@@ -120,6 +123,33 @@ def _build(path: str, model: dict[str, Any]) -> Iterator[Problem]:
     if build and not none and not image:
         message = f"{path}.build names no image"
         yield Problem(path=f"{path}.build", message=message, hint="add 'image', or 'mode: none', or remove 'build'")
+
+
+def _kserve(place: str, environment: dict[str, Any]) -> Iterator[Problem]:
+    """What KServe can't do, or would not do without a word."""
+    if environment.get("target") != "kserve":
+        return
+    if not environment.get("namespace"):
+        message = f"{place}: the target 'kserve' serves in a namespace of the cluster, and none is named"
+        yield Problem(path=place, message=message, hint="namespace: … names one that is there")
+    if "canary" in environment and environment.get("mode", "Standard") == "Standard":
+        message = f"{place}: KServe splits no traffic in Standard mode, and says nothing about it"
+        hint = "remove 'canary': pods are replaced one by one, and the release is smoked; or set 'mode: Knative'"
+        yield Problem(path=f"{place}.canary", message=message, hint=hint)
+
+
+def _canary(place: str, environment: dict[str, Any]) -> Iterator[Problem]:
+    """What can never end well."""
+    if "canary" not in environment:
+        return
+    asked = policy(environment["canary"])
+    if asked.deadline < asked.window:
+        message = f"{place}.canary: the deadline of a step is before the end of its window"
+        yield Problem(path=f"{place}.canary", message=message, hint="make 'deadline' several times 'window'")
+    if not environment.get("prometheus"):
+        message = f"{place}: a canary is judged by what Prometheus counts, and no 'prometheus' is named"
+        hint = "add its URL, e.g. prometheus: http://prometheus.monitoring:9090"
+        yield Problem(path=f"{place}.canary", message=message, hint=hint)
 
 
 def _shared_outputs(models: dict[str, Any]) -> Iterator[Problem]:

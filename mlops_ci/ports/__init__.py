@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mlops_ci.ports.building import Builder, BuildJob, Built, Described
 from mlops_ci.ports.data import DataSource, Validator
-from mlops_ci.ports.deploying import Deployer, DeployJob
+from mlops_ci.ports.deploying import CanaryTarget, Deployer, DeployJob, DryRun, TrafficMeter
 from mlops_ci.ports.forge import Forge
 from mlops_ci.ports.holdouts import Coded, HoldoutColumns, HoldoutRows, Holdouts, Overlap, PredictedRows
 from mlops_ci.ports.say import Say
@@ -21,11 +21,13 @@ __all__ = [
     "BuildJob",
     "Builder",
     "Built",
+    "CanaryTarget",
     "Coded",
     "DataSource",
     "DeployJob",
     "Deployer",
     "Described",
+    "DryRun",
     "Environments",
     "Forge",
     "HoldoutColumns",
@@ -44,6 +46,7 @@ __all__ = [
     "ScoringJob",
     "ServerTrial",
     "Tracker",
+    "TrafficMeter",
     "TrainedModel",
     "TrialJob",
     "Validator",

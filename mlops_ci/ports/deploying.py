@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from mlops_ci.ports.say import Say
+from mlops_ci.records.canary import Canary, Traffic
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving
 
@@ -20,7 +22,8 @@ class DeployJob:
     `bring` puts `model/` and the server's `code/` into a folder and returns the Python that serves it: a target that
     runs an image, or lets a cluster fetch the model, does not ask for it. `bring_rows` puts `smoke.json` there, where
     rows were recorded. Both are called only where the target does not hold the release already. `smoke` is called with
-    the new server's address and that folder before any request of a user reaches it, and raises GateFailed.
+    the new server's address and that folder before any request of a user reaches it, and raises GateFailed;
+    `smoke_by_answers` does the same to a server that is not ours and can't say which model it runs.
 
     `refuse` is the digest of the model that is taken back with this: until something else is deployed, or the same by
     a later commit (a higher `sequence`), only a job that refuses another brings it here again.
@@ -34,6 +37,7 @@ class DeployJob:
     bring: Callable[[Path], Path]
     bring_rows: Callable[[Path], None]
     smoke: Callable[[str, Path], None]
+    smoke_by_answers: Callable[[str, Path], None] | None = None
 
 
 class Deployer(Protocol):
@@ -55,3 +59,34 @@ class Deployer(Protocol):
 
     def delete(self, model: str, environment: str) -> None:
         """Stop serving; what was recorded stays. Deleting what is not there changes nothing."""
+
+
+@runtime_checkable
+class DryRun(Protocol):
+    """A Deployer that can ask beforehand what a deployment would change."""
+
+    def dry_run(self, release: Release, environment: str) -> tuple[str, ...]:
+        """Lines of a unified diff, none where nothing would change or nothing can be told. Nothing is changed.
+        BackendError where the deployment would be refused."""
+
+
+@runtime_checkable
+class CanaryTarget(Protocol):
+    """A Deployer that can split an environment's traffic: what it deploys there beside another begins as a canary."""
+
+    def canary(self, model: str, environment: str) -> Canary | None:
+        """The latest canary as it stands; None where there was none, or what serves was deployed without one."""
+
+    def shift(self, before: Canary, after: Canary, environment: str) -> None:
+        """Bring traffic to what `after` says, and keep it as the state: its share where it runs, all of it where it was
+        promoted, none where it was rolled back, so that `stable` serves. Twice is the same as once, and a kill in
+        between is mended by the next run. Raises StaleError where the state is not `before` any more.
+        """
+
+
+class TrafficMeter(Protocol):
+    """Counts what revisions answered."""
+
+    def traffic(self, model: str, digest: str, *, since: datetime, until: datetime) -> Traffic:
+        """What the servers of a model digest were asked between two times. Without any it is empty; BackendError where
+        the counts can't be had."""

@@ -9,7 +9,10 @@ from mlops_ci.records.models import Release
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """What a target says of one model in one environment. `since` is ISO 8601 in UTC; `log` a path to read on."""
+    """What a target says of one model in one environment. `since` is ISO 8601 in UTC; `log` a path to read on.
+
+    `altered` says what was changed there by somebody else, or left unfinished: then what serves may not be `release`.
+    """
 
     release: Release
     url: str
@@ -17,6 +20,7 @@ class Serving:
     since: str
     restarts: int = 0
     log: str = ""
+    altered: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError, MlopsError, StaleError, UsageError
 from mlops_ci.serving.formats import refuse_formats
-from mlops_ci.serving.settings import Settings, read_settings
+from mlops_ci.serving.settings import Settings, parsed, read_settings
 from mlops_ci.serving.starter import Starter, handed_over, ready_file
 
 QUIET = {
@@ -51,6 +51,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
         "--sockets", type=Path, metavar="PATH", help="Unix socket where the listening sockets are handed over instead"
     )
     parser.add_argument("--settings", type=Path, metavar="FILE", help="settings as JSON")
+    parser.add_argument("--settings-json", metavar="JSON", help="the settings themselves, in place of those of a file")
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help='gets {"port", "pid", "took_over"} when ready')
     return parser.parse_args(words)
 
@@ -59,7 +60,8 @@ def check(options: argparse.Namespace) -> Settings:
     """The settings. Raises MlopsError where the files are not those that were judged, or not in an allowed format."""
     if not all(part.isalnum() or part in "._-" for part in options.name) or not options.name:
         raise UsageError("a model's name may have letters, digits, '.', '_' and '-' only")
-    settings = read_settings(options.settings)
+    given = options.settings_json
+    settings = parsed(given, where="--settings-json") if given else read_settings(options.settings)
     found = digest_directory(options.model)
     if found != options.digest:
         raise StaleError(f"{options.model} has the digest {found}, and {options.digest} was asked for")

@@ -99,12 +99,18 @@ def read_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        document = json.loads(path.read_bytes())
+        return parsed(path.read_bytes(), where=str(path))
     except OSError as error:
         raise ConfigError(f"could not read the settings: {error.strerror}", where=str(path)) from error
+
+
+def parsed(content: bytes | str, *, where: str) -> Settings:
+    """Settings from JSON. Raises ConfigError."""
+    try:
+        document = json.loads(content)
     except ValueError as error:
-        raise ConfigError(f"the settings are not JSON: {error}", where=str(path)) from None
-    settings: Settings = _record(Settings, document, "", str(path))
+        raise ConfigError(f"the settings are not JSON: {error}", where=where) from None
+    settings: Settings = _record(Settings, document, "", where)
     return settings
 
 

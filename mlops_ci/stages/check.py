@@ -20,7 +20,6 @@ LATER = {
     "drift": "production is watched with the drift loop",
     "retrain": "retraining pull requests come with the drift loop",
 }
-DEPLOYED = ("local", "docker")
 LIKELY = (".py", "dvc.yaml", "dvc.lock", ".dvc", "params.yaml", ".txt", ".toml", ".dvcignore", ".dvc/config")
 MANY = 1_000  # files; a repository with more of them is read as asked
 
@@ -142,11 +141,6 @@ def _later(config: Config, model: Model, prefix: str) -> Iterator[Check]:
             yield _warned(
                 f"{model.name} {key}", f"accepted, without effect yet: {why}", config.where(f"{prefix}.{key}")
             )
-    for environment in model.environments:
-        if environment.target not in DEPLOYED:
-            place = config.where(f"{prefix}.environments.{environment.name}")
-            text = f"its name counts now; nothing deploys to '{environment.target}' yet"
-            yield _warned(f"{model.name} environment {environment.name}", text, place)
 
 
 def _failed(name: str, message: str, where: str) -> Check:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import Deployer, DeployJob, Registry, Say
+from mlops_ci.ports import CanaryTarget, Deployer, DeployJob, DryRun, Registry, Say
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release, Version
 from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import Check, Severity, StageResult, Status, status_of
 from mlops_ci.records.serving import DeploymentDetails, Serving
 from mlops_ci.stages.scoring import SMOKE, Home, environment_of
-from mlops_ci.stages.smoke import smoke
+from mlops_ci.stages.smoke import smoke, smoke_by_answers
 from mlops_ci.stages.stored import bring_model
 
 
@@ -53,9 +53,11 @@ class Plan:
         digest = self.release.model_digest[:12]
         what = f"version {self.release.version} (model {digest}) in {self.environment.name} ({self.environment.target})"
         now = self.serving
-        if now is not None and now.release == self.release and now.answering:
+        if now is not None and now.release == self.release and now.answering and not now.altered:
             return self._step(Action.DONE, f"{what} serves at {now.url}")
-        instead = f", instead of version {now.release.version}" if now is not None else ""
+        instead = ""
+        if now is not None:
+            instead = f": {now.altered}" if now.altered else f", instead of version {now.release.version}"
         how = "serve again" if self.rollback else "serve"
         return self._step(Action.DO, f"{how} {what}{instead}")
 
@@ -93,6 +95,13 @@ def plan(release: Release, environment: Environment, *, deployer: Deployer) -> P
     return Plan(release=release, environment=environment, serving=now, rollback=rollback)
 
 
+def changes(planned: Plan, deployer: Deployer) -> tuple[str, ...]:
+    """What carrying the plan out would change there, as lines of a difference, from targets that can be asked."""
+    if not isinstance(deployer, DryRun):
+        return ()
+    return deployer.dry_run(planned.release, planned.environment.name)
+
+
 def apply(planned: Plan, dock: Dock, *, say: Say, refuse: str = "") -> StageResult:
     """Carry the plan out; twice is the same as once. `refuse` is a model digest that may not come back by itself.
 
@@ -105,6 +114,9 @@ def apply(planned: Plan, dock: Dock, *, say: Say, refuse: str = "") -> StageResu
     def check(url: str, folder: Path) -> None:
         smoked.append(smoke(url, name=release.model, digest=release.model_digest, rows=folder / SMOKE))
 
+    def check_answers(url: str, folder: Path) -> None:
+        smoked.append(smoke_by_answers(url, rows=folder / SMOKE))
+
     job = DeployJob(
         release=release,
         environment=environment.name,
@@ -114,9 +126,10 @@ def apply(planned: Plan, dock: Dock, *, say: Say, refuse: str = "") -> StageResu
         bring=lambda into: bring(release, into, dock, say=say),
         bring_rows=lambda into: bring_rows(release, into, dock),
         smoke=check,
+        smoke_by_answers=check_answers,
     )
     serving, changed = dock.deployer.deploy(job, say=say)
-    checks = (_smoked(smoked), _pointed(release, environment.name, dock.registry))
+    checks = (_smoked(smoked), _named(release, environment.name, dock))
     before = planned.serving.release.model_digest if planned.serving else ""
     details = DeploymentDetails(
         environment=environment.name,
@@ -149,7 +162,17 @@ def _smoked(rows: list[int]) -> Check:
     return Check(name="smoke", status=Status.PASSED, message=f"{rows[0]} answers are those that were judged")
 
 
-def _pointed(release: Release, environment: str, registry: Registry) -> Check:
+def _named(release: Release, environment: str, dock: Dock) -> Check:
+    """The alias names what serves; a canary is named when it is promoted."""
+    target = dock.deployer
+    canary = target.canary(release.model, environment) if isinstance(target, CanaryTarget) else None
+    if canary is None or not canary.running:
+        return pointed(release, environment, dock.registry)
+    text = f"not moved: it is a canary with {canary.percent}% of the traffic"
+    return Check(name=f"alias {environment}", status=Status.SKIPPED, severity=Severity.WARN, message=text)
+
+
+def pointed(release: Release, environment: str, registry: Registry) -> Check:
     """Move the alias, after the smoke alone. A registry that is down delays only the alias: what serves is served."""
     name = f"alias {environment}"
     try:

@@ -26,7 +26,23 @@ def smoke(url: str, *, name: str, digest: str, rows: Path | None) -> int:
     if rows is None or not rows.is_file():
         return 0
     request, wanted = _recorded(rows)
-    given = _ask(f"{url}/v1/models/{name}:predict", request, digest).get("predictions")
+    return _compared(_ask(f"{url}/v1/models/{name}:predict", request, digest), wanted)
+
+
+def smoke_by_answers(url: str, *, rows: Path | None) -> int:
+    """The same of a server that is not ours and can't say which model it runs: MLflow's own protocol, `/invocations`,
+    which MLServer speaks too. Its answers are all there is to tell the model by. Raises GateFailed without rows."""
+    if rows is None or not rows.is_file():
+        raise GateFailed(
+            "no rows were recorded to ask it for, and its server can't say which model it runs",
+            hint="serve an image ('build:' in mlops.yaml), whose server can",
+        )
+    request, wanted = _recorded(rows)
+    return _compared(_ask(f"{url}/invocations", request, ""), wanted)
+
+
+def _compared(answer: dict[str, Any], wanted: list[Any]) -> int:
+    given = answer.get("predictions")
     if not isinstance(given, list) or len(given) != len(wanted):
         count = len(given) if isinstance(given, list) else "no"
         raise GateFailed(f"it gave {count} predictions for {len(wanted)} rows")
@@ -59,7 +75,7 @@ def _ask(url: str, document: Any, digest: str) -> dict[str, Any]:
     answer = http.call("POST", url, body=json.dumps(document).encode(), timeout=SECONDS)
     if answer.status != 200:
         raise GateFailed(f"it answered the smoke rows with {answer.status}: {_reason(answer.body)}")
-    if answer.headers.get(DIGEST_HEADER) != digest:
+    if answer.headers.get(DIGEST_HEADER, "") != digest:
         raise GateFailed("another model answered the smoke rows")
     try:
         found = json.loads(answer.body)

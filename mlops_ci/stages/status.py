@@ -58,6 +58,8 @@ def _differences(
         return f"version {wanted.version} should serve, and nothing does", MERGE
     if serving.release.model_digest != wanted.model_digest:
         return f"version {wanted.version} should serve, and version {serving.release.version} does", MERGE
+    if serving.altered:
+        return serving.altered, MERGE
     if not serving.answering:
         return "the server does not answer", MERGE
     if alias is None:

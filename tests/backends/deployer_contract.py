@@ -13,7 +13,7 @@ import pytest
 
 from mlops_ci.errors import BackendError, GateFailed, StaleError
 from mlops_ci.io import http
-from mlops_ci.ports import Deployer
+from mlops_ci.ports import Deployer, Say
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving
 from mlops_ci.stages.smoke import smoke
@@ -36,6 +36,7 @@ class Stage:
     python: Path
     brought: list[str] = field(default_factory=list)
     rows_brought: list[str] = field(default_factory=list)
+    say: Say = nothing
     options: Mapping[str, object] = field(default_factory=dict)
 
     def deploy(
@@ -78,7 +79,7 @@ class Stage:
             smoke=check,
             refuse=refuse,
         )
-        return self.deployer.deploy(job, say=nothing)
+        return self.deployer.deploy(job, say=self.say)
 
     def serving(self) -> Serving | None:
         return self.deployer.serving(self.releases[0].model, ENVIRONMENT)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mlops_ci.config import types
+from mlops_ci.config.canary import policy
 from mlops_ci.config.judging import KNOWN
 from mlops_ci.config.problems import schema
 from mlops_ci.evaluation.metrics import METRICS
@@ -63,6 +64,13 @@ def test_every_optional_key_has_a_default_or_means_absence() -> None:
         name = path.rpartition(".")[2]
         if name not in {"*", *absent, *required}:
             assert "default" in node, path
+
+
+def test_what_a_canary_is_by_default() -> None:
+    described = MODEL["environments"]["additionalProperties"]["properties"]["canary"]["properties"]
+    said = {name: node["default"] for name, node in described.items() if name != "slo"}
+    slo = {name: node["default"] for name, node in described["slo"]["properties"].items() if "default" in node}
+    assert policy({}) == policy({**said, "slo": slo})
 
 
 def test_metrics_of_schema_config_and_mathematics_agree() -> None:

@@ -1,0 +1,241 @@
+"""Canaries in KServe's Knative mode: KServe's own controller, real model servers, a real Prometheus."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mlops_ci.backends.kserve_canary import KserveCanaryTarget
+from mlops_ci.backends.mlflow_registry import MlflowRegistry
+from mlops_ci.backends.prometheus_traffic import PrometheusTraffic
+from mlops_ci.config.canary import policy
+from mlops_ci.config.types import Environment
+from mlops_ci.errors import GateFailed, StaleError
+from mlops_ci.io import clock
+from mlops_ci.records.canary import Canary, Outcome, WindowVerdict
+from mlops_ci.records.models import Release
+from mlops_ci.records.results import StageResult, Status
+from mlops_ci.stages.canary import lasted, watch
+from tests.backends.deployer_contract import ENVIRONMENT, Stage
+from tests.backends.prometheus_server import prometheus
+from tests.backends.toys import make_sources, releases_of, until
+from tests.cluster.cluster import Cluster, Namespace
+from tests.cluster.knative import Knative
+from tests.cluster.kubelet import Servers
+from tests.e2e.person import Person
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+URI = "sqlite:///.mlops/mlflow.db"
+NAME = f"toy-{ENVIRONMENT}"
+ASKED = {"steps": [10, 50], "window": "1s", "min_requests": 20}
+COUNTED = (
+    'sum(mlops_requests_total{{route="predict"}} * on (instance) group_left mlops_model_info{{digest="{digest}"}})'
+)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_sources(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with contextlib.closing(Servers(tmp_path_factory.mktemp("servers"), "toy")) as found:
+        yield found
+
+
+@pytest.fixture
+def releases(sources: list[Path]) -> list[Release]:
+    return [
+        dataclasses.replace(release, image="registry.invalid/toy", image_digest=f"sha256:{release.version * 64}")
+        for release in releases_of(sources)
+    ]
+
+
+@pytest.fixture
+def node(namespace: Namespace, releases: list[Release], sources: list[Path], servers: Servers) -> Iterator[Knative]:
+    images = [release.image_reference for release in releases]
+    models = {image: source / "model" for image, source in zip(images, sources, strict=True)}
+    with contextlib.closing(Knative(namespace, servers, models)) as running:
+        yield running
+
+
+@pytest.fixture
+def stage(cluster: Cluster, namespace: Namespace, node: Knative, releases: list[Release], sources: list[Path]) -> Stage:
+    options = {
+        "mode": "Knative",
+        "url": node.address(f"{NAME}-predictor"),
+        "ready_seconds": 30,
+        "canary": ASKED,
+    }
+    environment = Environment(name=ENVIRONMENT, target="kserve", namespace=namespace.name, options=options)
+    target = KserveCanaryTarget(environment, str(cluster.kubeconfig))
+    return Stage(deployer=target, releases=list(releases), sources=sources, python=Path(sys.executable))
+
+
+def target_of(stage: Stage) -> KserveCanaryTarget:
+    assert isinstance(stage.deployer, KserveCanaryTarget)
+    return stage.deployer
+
+
+def canary_of(stage: Stage) -> Canary:
+    found = target_of(stage).canary("toy", ENVIRONMENT)
+    assert found is not None
+    return found
+
+
+def percent(namespace: Namespace) -> int | None:
+    """What the InferenceService asks for; None for all."""
+    found = namespace.service(NAME)["spec"]["predictor"]
+    share: int | None = found.get("canaryTrafficPercent")
+    return share
+
+
+def answers(stage: Stage, url: str, count: int = 100) -> dict[float, int]:
+    """Who answers a hundred requests, one after the other: in turns, as the stand-in routes them."""
+    found = [stage.answer(url) for _ in range(count)]
+    return {value: found.count(value) for value in set(found)}
+
+
+def test_a_release_beside_another_begins_as_a_canary_and_ends_with_all_traffic(
+    stage: Stage, namespace: Namespace
+) -> None:
+    first, changed = stage.deploy(0)
+    assert (changed, percent(namespace)) == (True, None), "there is nothing to compare the first one with"
+    assert target_of(stage).canary("toy", ENVIRONMENT) is None
+
+    serving, changed = stage.deploy(1)
+    assert changed
+    assert percent(namespace) == 10
+    assert (serving.release, serving.answering, serving.altered) == (stage.releases[0], True, "")
+    assert answers(stage, first.url) == {1.0: 90, 2.0: 10}
+    begun = canary_of(stage)
+    assert (begun.release, begun.stable, begun.percent) == (stage.releases[1], stage.releases[0], 10)
+
+    assert stage.deploy(1)[1] is False, "a merge that runs again on its schedule changes nothing"
+    assert canary_of(stage) == begun
+
+    further = dataclasses.replace(begun, percent=50)
+    target_of(stage).shift(begun, further, ENVIRONMENT)
+    assert answers(stage, first.url) == {1.0: 50, 2.0: 50}
+    with pytest.raises(StaleError, match="another run has moved this canary"):
+        target_of(stage).shift(begun, further, ENVIRONMENT)
+
+    done = dataclasses.replace(further, percent=100, outcome=Outcome.PROMOTED)
+    target_of(stage).shift(further, done, ENVIRONMENT)
+    assert percent(namespace) is None
+    assert answers(stage, first.url, 10) == {2.0: 10}
+    now = stage.serving()
+    assert now is not None
+    assert (now.release, now.answering, now.altered) == (stage.releases[1], True, "")
+    assert target_of(stage).recorded("toy", ENVIRONMENT) == (stage.releases[1], stage.releases[0])
+    assert stage.deploy(1)[1] is False
+
+    back, changed = stage.deploy(0, refuse=stage.releases[1].model_digest)
+    assert (back.release, changed, percent(namespace)) == (stage.releases[0], True, None), "a rollback takes no steps"
+    assert answers(stage, back.url, 10) == {1.0: 10}
+
+
+def test_one_that_is_rolled_back_gets_nothing_and_does_not_come_again_by_itself(
+    stage: Stage, namespace: Namespace
+) -> None:
+    stage.deploy(0)
+    serving, _ = stage.deploy(1)
+    begun = canary_of(stage)
+    target_of(stage).shift(begun, dataclasses.replace(begun, percent=0, outcome=Outcome.ROLLED_BACK), ENVIRONMENT)
+    assert percent(namespace) == 0
+    assert answers(stage, serving.url, 20) == {1.0: 20}
+    now = stage.serving()
+    assert now is not None
+    assert (now.release, now.answering, now.altered) == (stage.releases[0], True, "")
+    with pytest.raises(StaleError, match="taken back here"):
+        stage.deploy(1)
+    assert stage.deploy(0)[1] is False, "the stable one serves already"
+
+
+def test_wanting_the_stable_one_again_withdraws_the_canary(stage: Stage, namespace: Namespace) -> None:
+    stage.deploy(0)
+    serving, _ = stage.deploy(1)
+    back, changed = stage.deploy(0)
+    assert (back.release, changed, percent(namespace)) == (stage.releases[0], True, 0)
+    assert answers(stage, serving.url, 20) == {1.0: 20}
+    assert canary_of(stage).outcome is Outcome.ROLLED_BACK
+
+
+def test_a_failed_smoke_is_no_canary(stage: Stage) -> None:
+    serving, _ = stage.deploy(0)
+    with pytest.raises(GateFailed, match="serves the model"):
+        stage.deploy(1, wanted="0" * 64)
+    assert answers(stage, serving.url, 20) == {1.0: 20}
+    assert target_of(stage).canary("toy", ENVIRONMENT) is None
+
+
+def test_what_prometheus_counts_promotes_it(
+    stage: Stage, servers: Servers, namespace: Namespace, tmp_path: Path
+) -> None:
+    serving, _ = stage.deploy(0)
+    with prometheus(tmp_path) as watcher:
+        watcher.look_at(([servers.port(source / "model") for source in stage.sources], {}))
+        watcher.until("count(mlops_model_info)", 2)
+        stage.deploy(1)
+        for expected, requests in ((50, 300), (None, 80)):
+            before = [watcher.ask(COUNTED.format(digest=release.model_digest)) for release in stage.releases]
+            shares = answers(stage, serving.url, requests)
+            for release, earlier, value in zip(stage.releases, before, (1.0, 2.0), strict=True):
+                watcher.until(f"{COUNTED.format(digest=release.model_digest)} >= bool {earlier + shares[value]}", 1)
+            result = look(stage, watcher.url, tmp_path)
+            assert result.status is Status.PASSED, result
+            assert percent(namespace) == expected, result
+    assert canary_of(stage).outcome is Outcome.PROMOTED
+    assert [(seen.percent, seen.verdict) for seen in canary_of(stage).verdicts] == [
+        (10, WindowVerdict.PASS),
+        (50, WindowVerdict.PASS),
+    ]
+
+
+def look(stage: Stage, url: str, home: Path) -> StageResult:
+    """As `canary tick` does, once a step has lasted its second."""
+    target, registry = target_of(stage), MlflowRegistry(root=home, uri=URI, registry_uri=URI)
+    until(lambda: lasted(canary_of(stage), clock.now()) >= timedelta(seconds=1))
+    meter = PrometheusTraffic(url=url)
+    asked = policy(ASKED)
+    return watch("toy", ENVIRONMENT, asked, target=target, meter=meter, registry=registry, now=clock.now())
+
+
+CONFIG = """\
+version: 1
+models:
+  toy:
+    environments:
+      production:
+        target: kserve
+        namespace: {namespace}
+        mode: Knative
+        prometheus: http://127.0.0.1:1
+        canary: {{window: 1s}}
+"""
+
+
+def test_the_command_line_looks_at_it_from_anywhere(
+    stage: Stage, namespace: Namespace, cluster: Cluster, tmp_path: Path
+) -> None:
+    stage.deploy(0)
+    stage.deploy(1)
+    until(lambda: lasted(canary_of(stage), clock.now()) >= timedelta(seconds=1))
+    person = Person(tmp_path / "r", {"KUBECONFIG": str(cluster.kubeconfig)})
+    person.write("mlops.yaml", CONFIG.format(namespace=namespace.name))
+    person.write("dvc.yaml", "stages: {train: {cmd: 'true', outs: [model]}}\n")
+    person.git("init", "-q", "-b", "main")
+    person.commit("Config")
+    said = person.mlops("canary", "tick", expect=3)
+    assert "✗ traffic: no answer from http://127.0.0.1:1" in said
+    assert percent(namespace) == 10
+    shown = person.mlops("canary", "show").splitlines()
+    assert shown[0].startswith("toy production: version 2 is running with 10% of the traffic since ")
+    assert "10% error: no answer from http://127.0.0.1:1" in shown[1]
