@@ -148,6 +148,7 @@ class KeeperTarget:
                 self._smoke(starting, job, place, log, begun, say)
                 starting.switch(timeout=SWITCH_SECONDS)
         except NotReady as error:
+            _require_room(keeper.folder)
             raise failed(error.message, log, begun) from error
         finally:
             _end_idle(keeper, spec)
@@ -192,6 +193,13 @@ def _refuse_another_port(job: DeployJob, keeper: KeeperClient) -> None:
             hint=f"'mlops-ci serve stop {model} {environment}' and then 'mlops-ci merge' moves it",
             docs="deploy.md#the-target-local",
         )
+
+
+def _require_room(folder: Path) -> None:
+    """A server tells in a file that it is ready: on a full disk it never does. Raises BackendError where it is full."""
+    probe = folder / "room"
+    files.write_bytes(probe, b"\n")
+    probe.unlink(missing_ok=True)
 
 
 def _end_idle(keeper: KeeperClient, spec: Mapping[str, Any]) -> None:

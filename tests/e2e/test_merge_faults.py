@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from mlops_ci.io import http
+from tests.backends.toys import until
 from tests.e2e.paused import go_on, paused
 from tests.e2e.person import Person
 from tests.e2e.test_faults import fill
@@ -67,7 +68,7 @@ def shop(judged: Person, tmp_path: Path) -> Iterator[Person]:
     made = moved(judged, tmp_path / "shop")
     yield made
     made.mlops("serve", "stop", "--all")
-    assert not working_in(made.home), "no process is left"
+    until(lambda: not working_in(made.home))  # a keeper lets go of its lock a moment before it ends
 
 
 def moved(source: Person, home: Path) -> Person:
@@ -101,15 +102,24 @@ def versions(shop: Person) -> list[str]:
         return [str(row[0]) for row in rows]
 
 
+def kinds(shop: Person) -> list[str]:
+    """What lives in the repository, sorted; anything else than a keeper or a server by its command line."""
+    found = []
+    for pid in working_in(shop.home):
+        with contextlib.suppress(OSError):
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            kind = "keeper" if "keeper.py" in line else "server" if "-m mlops_ci.serving" in line else line
+            found.append(kind)
+    return sorted(found)
+
+
 def assert_shipped_once(shop: Person) -> None:
     """One version, one server behind one keeper, one pull request, and nothing else to do."""
     assert versions(shop) == ["1"]
     (staging,) = served(shop)
     assert staging["environment"] == "staging"
     assert ask(staging["url"]) == staging["release"]["model_digest"]
-    words = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in working_in(shop.home)]
-    assert sum(b"keeper.py" in line for line in words) == 1
-    assert sum(b"-m mlops_ci.serving" in line for line in words) == 1
+    until(lambda: kinds(shop) == ["keeper", "server"])  # one that was dropped finishes first
     listed = shop.mlops("forge", "list", "--state", "all")
     assert listed.count("Promote toy version 1 to production") == 1
     assert not list((shop.home / ".mlops/results").rglob(".*"))
@@ -222,7 +232,7 @@ def test_a_full_disk_while_deploying_is_named_and_made_up_for(small: Person, ste
     filler = small.home / ".git/filler"
     with paused(small, step, "merge") as child:
         fill(filler)
-        said = go_on(child, expect=10 if "switch" in step else 3).lower()
+        said = go_on(child, expect=3).lower()
     assert "full" in said or "no space left" in said
     filler.unlink()
     small.mlops("merge")
@@ -241,9 +251,9 @@ def test_mlflow_down_at_each_step_is_named_and_made_up_for(shop: Person) -> None
         remote = replace(shop, environ={"MLFLOW_TRACKING_URI": door.url, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"})
         for step, code in DOWN_AT.items():
             with paused(remote, step, "merge") as child:
-                door.open = False
+                door.shut()
                 said = go_on(child, expect=code)
-                door.open = True
+                door.open()
             assert f"MLflow at {door.url} failed" in said
             assert "not moved, run the same command again later" in said or code
         remote.mlops("merge")

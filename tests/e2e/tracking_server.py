@@ -21,26 +21,38 @@ SECONDS = 120.0  # for the server to come up
 
 @dataclass
 class Door:
-    """Passes connections on to a server while it is open; while it is shut every new one is reset."""
+    """Passes connections on to a server while it is open; shutting it ends those that there are."""
 
     behind: int
-    open: bool = True
+    is_open: bool = True
+    askers: list[socket.socket] = field(default_factory=list)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
+    def open(self) -> None:
+        self.is_open = True
+
+    def shut(self) -> None:
+        self.is_open = False
+        for asker in self.askers:
+            with contextlib.suppress(OSError):
+                asker.shutdown(socket.SHUT_RDWR)
+        self.askers.clear()
+
     def keep(self) -> None:
         """Serve until the listener is closed."""
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
+                self.askers.append(connection)
                 threading.Thread(target=self._pass, args=(connection,), daemon=True).start()
 
     def _pass(self, asker: socket.socket) -> None:
         with asker:
-            if not self.open:
+            if not self.is_open:
                 return
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.behind)) as server:
                 back = threading.Thread(target=_copy, args=(server, asker), daemon=True)
