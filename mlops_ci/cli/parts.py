@@ -124,7 +124,7 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
             model,
             environment,
             deployer=lambda found: wiring.deployer(session.config, found),
-            forge=wiring.local_forge(session.config),
+            forge=wiring.forge(session.config),
             brought_by=session.git.last_change(path),
             now=clock.now(),
         )
@@ -279,7 +279,7 @@ def propose(session: Session, found: promote.Promotion) -> StageResult:
     """Open or update the promotion's pull request."""
     return promote.propose(
         found,
-        forge=wiring.local_forge(session.config),
+        forge=wiring.forge(session.config),
         base=session.default_branch,
         section=section,
         now=clock.now(),

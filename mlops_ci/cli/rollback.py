@@ -79,7 +79,7 @@ def propose(session: Session, model: Model, place: Environment, release: Release
     )
     return promote.take_back(
         made,
-        forge=wiring.local_forge(session.config),
+        forge=wiring.forge(session.config),
         base=session.default_branch,
         section=section,
         now=clock.now(),

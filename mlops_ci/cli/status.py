@@ -75,7 +75,7 @@ def row(session: Session, model: Model, environment: Environment, item: Affected
     approved: tuple[str, ...] = ()
     if environment is not model.environments[0]:
         brought_by = session.git.last_change(path_of(session, model, environment))
-        approved = approvers(model.name, environment.name, brought_by, wiring.local_forge(session.config))
+        approved = approvers(model.name, environment.name, brought_by, wiring.forge(session.config))
     return stand(
         model.name,
         environment.name,

@@ -114,6 +114,13 @@ class GitHubPlace:
         return self.repo.bare.commit(commit).message
 
 
+@pytest.fixture
+def place(tmp_path: Path, still: StillClock) -> Iterator[GitHubPlace]:
+    """A place whose clock stands still."""
+    with github(tmp_path) as made:
+        yield made
+
+
 @contextmanager
 def github(root: Path, *, base: str = "") -> Iterator[GitHubPlace]:
     """A place with `main` of one commit; at its end nothing may have been sent that GitHub's description forbids."""

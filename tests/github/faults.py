@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """`status` answers with it; `drop` closes the connection with no answer. `after` does so once the request was
-    carried out. `hide` carries it out, and leaves the newest pull request out of the list."""
+    """`status` answers with it, `drop` closes the connection with no answer; `after` does so once the request was
+    carried out. `first` is done before that: somebody else was faster. `hide` leaves the newest entry out of a list."""
 
     method: str = ""
     path: str = ""
@@ -21,6 +21,7 @@ class Fault:
     after: bool = False
     hide: bool = False
     slow: float = 0.0
+    first: Callable[[], object] | None = None
     times: int = 1
 
     def fits(self, method: str, path: str) -> bool:

@@ -87,6 +87,10 @@ class RequestHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Nothing is printed; the hub's faults keep the log."""
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The hub's time, not this machine's."""
+        return super().date_time_string(self.server_state.hub.clock().timestamp())
+
     def answer(self) -> None:
         split = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -118,6 +122,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         state = self.server_state
         if fault is not None:
             time.sleep(fault.slow)
+            if fault.first is not None:
+                fault.first()
             if not fault.after and (fault.drop or fault.status):
                 return _struck(fault)
         asked = Asked(
@@ -217,7 +223,7 @@ def _rest(state: GitHubServer, asked: Asked, fault: Fault | None) -> Sent:
         answer=raw,
         answer_headers={"content-type": "application/json"},
     )
-    if wrong := state.description.wrong_response(done):
+    if wrong := state.description.wrong_response(done, route.template):
         state.violations.append(f"response {status} {asked.method} {path}: {wrong}")
     return status, headers, raw
 

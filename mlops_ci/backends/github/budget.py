@@ -16,7 +16,8 @@ def fit(text: str, budget: int = BUDGET) -> str:
     room = budget - len(MORE.encode()) - 200
     head = text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore")
     borders = [match.start() for match in re.finditer(r"\n(?=#{1,4} )", head)]
-    cut = borders[-1] if borders and borders[-1] > room // 2 else max(head.rfind("\n"), room // 2)
+    half = len(head) // 2
+    cut = borders[-1] if borders and borders[-1] > half else max(head.rfind("\n"), half)
     return _closed(head[:cut].rstrip()) + MORE
 
 

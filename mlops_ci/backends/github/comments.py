@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from mlops_ci.backends.github.api import Api
@@ -24,7 +24,7 @@ class Comments:
         return tuple(
             Comment(
                 author=_login(item),
-                body=(item.get("body") or "").replace("\r\n", "\n"),
+                body=_body(item),
                 at=item["created_at"],
                 own=self._own(item),
                 bot=(item["user"] or {}).get("type") == "Bot",
@@ -42,32 +42,45 @@ class Comments:
             raise
 
     def write(self, number: int, body: str, *, marker: str) -> None:
-        """Where several are there, as two runs at once may leave them, the oldest stays and is rewritten."""
         text = f"{stamp(marker)}\n{fit(body)}"
-        mine = self.mine(number, marker)
-        if not mine:
-            self.api.make(f"issues/{number}/comments", {"body": text}, made=lambda: self.mine(number, marker) or None)
+        if not (mine := self.mine(number, marker)):
+            self.make(number, text, marker)
             mine = self.mine(number, marker)
+        self.settle(mine, text)
+
+    def make(self, number: int, text: str, marker: str) -> Any:
+        """A new comment; where the answer is lost, the one that is there."""
+        path = f"issues/{number}/comments"
+        try:
+            return self.api.make(path, {"body": text}, made=lambda: next(iter(self.mine(number, marker)), None))
+        except GitHubError as error:
+            if error.status == 404:
+                raise missing(self.api.access.repository, number) from None
+            raise
+
+    def settle(self, mine: Sequence[Any], text: str) -> None:
+        """One comment with this text: of several, as two runs at once may leave them, the oldest stays."""
         for spare in mine[1:]:
-            self.api.delete(f"issues/comments/{spare['id']}")
-        if mine and (mine[0].get("body") or "").replace("\r\n", "\n") != text:
+            self.delete(spare)
+        if mine and _body(mine[0]) != text:
             self.api.patch(f"issues/comments/{mine[0]['id']}", {"body": text})
+
+    def delete(self, comment: Any) -> None:
+        self.api.delete(f"issues/comments/{comment['id']}")
 
     def mine(self, number: int, marker: str) -> list[Any]:
         """Our comments that begin with the marker, the oldest first."""
-        found = [item for item in self.raw(number) if self._own(item)]
-        return sorted(
-            (item for item in found if (item.get("body") or "").startswith(stamp(marker))), key=lambda item: item["id"]
-        )
-
-    @cached_property
-    def _login(self) -> str:
-        return self.api.login.removesuffix(BOT).lower()
+        found = [item for item in self.raw(number) if self._own(item) and _body(item).startswith(stamp(marker))]
+        return sorted(found, key=lambda item: int(item["id"]))
 
     def _own(self, item: Any) -> bool:
-        """GraphQL tells a bot's name with `[bot]` or without; no person can have a bot's name and be one."""
-        login, kind = _login(item), (item["user"] or {}).get("type")
-        return login.removesuffix(BOT).lower() == self._login and (kind == "Bot" or not self.api.login.endswith(BOT))
+        """GraphQL may tell a bot's name with `[bot]` or without, REST with it: bots are told apart by their type."""
+        ours, login, kind = self.api.login, _login(item), (item["user"] or {}).get("type")
+        return login.removesuffix(BOT) == ours.removesuffix(BOT) and (kind == "Bot" or not ours.endswith(BOT))
+
+
+def _body(item: Any) -> str:
+    return (item.get("body") or "").replace("\r\n", "\n")
 
 
 def _login(item: Any) -> str:

@@ -40,14 +40,25 @@ class Merging:
         if pull.head != head:
             raise ForgeConflict(f"the branch {pull.branch} is no longer at {head[:12]}", hint="look at it again")
         self._together(raw, pull)
-        try:
-            self.api.put(f"pulls/{number}/merge", self._asked(pull))
-        except (GitHubError, Unsure) as error:
-            done = self.pulls.view(self.pulls.raw(number))
-            if done.state is not PullState.MERGED:
-                raise self._why(error, done, head) from None
-            return done
-        return self.pulls.view(self.pulls.raw(number))
+        return self._merged(pull, self._asked(pull))
+
+    def _merged(self, pull: PullRequest, asked: Mapping[str, str]) -> PullRequest:
+        """Ask, and look, until it has happened; `sha` in what is asked makes a second time harmless."""
+        for attempt in range(LOOKS):
+            error: BackendError | None = None
+            try:
+                self.api.put(f"pulls/{pull.number}/merge", asked)
+            except (GitHubError, Unsure) as caught:
+                error = caught
+            done = self.pulls.view(self.pulls.raw(pull.number))
+            if done.state is PullState.MERGED:
+                return done
+            if isinstance(error, GitHubError):
+                raise _why(error, done, asked["sha"]) from None
+            clock.sleep(patience.backoff(attempt))
+        raise BackendError(
+            f"GitHub does not merge pull request {pull.number}", hint="run again later", docs="github.md"
+        )
 
     def _asked(self, pull: PullRequest) -> Mapping[str, str]:
         approved = [item.author for item in People(self.api).approvals(pull.number) if item.commit == pull.head]
@@ -89,9 +100,11 @@ class Merging:
         both = changed(pull.base, pull.head) & changed(pull.head, pull.base)
         return tuple(sorted(both)) or ("files GitHub does not name",)
 
-    def _why(self, error: BackendError, now: PullRequest, head: str) -> BackendError:
-        if now.head != head:
-            return ForgeConflict(f"the branch {now.branch} is no longer at {head[:12]}", hint="look at it again")
-        if "modified" in error.message:
-            return ForgeConflict(f"{now.base} moved while {now.number} was being merged", hint="merge it again")
-        return error.cause if isinstance(error, Unsure) else error
+
+def _why(error: GitHubError, now: PullRequest, head: str) -> BackendError:
+    """What a refusal means: somebody else was faster, or GitHub's own words."""
+    if now.head != head:
+        return ForgeConflict(f"the branch {now.branch} is no longer at {head[:12]}", hint="look at it again")
+    if "modified" in error.message:
+        return ForgeConflict(f"{now.base} moved while {now.number} was being merged", hint="merge it again")
+    return error

@@ -71,7 +71,7 @@ class Session(GitHubSession):  # type: ignore[misc]
     def send(self, request: PreparedRequest, **named: Any) -> Response:
         """Nothing, a redirect's target included, leaves the API's host."""
         if _origin(request.url or "") != self.origin:
-            there = urlsplit(request.url or "").netloc
+            there = urlsplit(request.url or "").hostname  # without what may stand before it: a user and a password
             raise BackendError(f"GitHub's API sent us to {there}, where its token must not go: nothing was sent there")
         response: Response = super().send(request, **named)
         return response

@@ -94,7 +94,9 @@ def _trial(repo: Repo, pull: Pull) -> str | None:
 
 
 def _end(hub: Hub, repo: Repo, branch: str, sha: str, owner: str) -> dict[str, Any]:
-    whole = views.repository(hub, repo) if owner == repo.owner else None
+    whole = views.repository(hub, repo)
+    if owner != repo.owner:
+        whole |= {"id": repo.id + 1, "full_name": f"{owner}/{repo.name}", "owner": views.user(hub.account(owner))}
     return {
         "label": f"{owner}:{branch}",
         "ref": branch,
