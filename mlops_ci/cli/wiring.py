@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Holdouts,
         Pipeline,
         Registry,
+        Reviewing,
         Scorer,
         ServerTrial,
         Tracker,
@@ -48,6 +49,20 @@ def forge(config: Config) -> Forge:
         raise MissingExtra("github", str(error.name)) from None
 
     return GitHubForge(access)
+
+
+def reviewing(config: Config) -> Reviewing | None:
+    """What shows verdicts, checks and deployments to reviewers; None where pull requests live in the repository."""
+    access = github_access(config)
+    if access is None:
+        return None
+    try:
+        from mlops_ci.backends.github.api import Api
+        from mlops_ci.backends.github_reviewing import GitHubReviewing
+    except ModuleNotFoundError as error:
+        raise MissingExtra("github", str(error.name)) from None
+
+    return GitHubReviewing(Api(access))
 
 
 def local_forge(config: Config, *, person: bool = False) -> LocalForge:

@@ -17,7 +17,8 @@ from mlops_ci.records.github import Access, TokenKind
 from tests.digests.repository import Repository
 from tests.github.description import SETUP, folder
 from tests.github.hub import WORKFLOW_BOT, Comment, Hub, Repo, Review
-from tests.github.web import GitHubServer, served
+from tests.github.state import GitHubServer
+from tests.github.web import served
 
 
 @dataclass

@@ -78,6 +78,17 @@ def test_labels_reviewers_and_drafts(place: GitHubPlace, lost: dict[str, object]
     assert (pull.labels, pull.reviewers, pull.draft) == ((), ("ann",), True)
 
 
+def test_a_slow_answer_is_a_lost_one(place: GitHubPlace, still: StillClock) -> None:
+    number = opened(place.forge).number
+    place.forge.api.session.default_read_timeout = 0.5
+    place.hub.faults.add(method="POST", path="/comments", slow=1.0, after=True)
+    place.hub.faults.add(method="GET", path="/git/ref/", slow=1.0)
+    place.forge.comment(number, "text", marker="one")
+    assert place.forge.tip("main")
+    assert len(place.repo.pulls[number].comments) == 1
+    assert still.waits[-1] == 1.0
+
+
 def test_a_pull_request_that_appears_late(place: GitHubPlace, still: StillClock) -> None:
     first = opened(place.forge)
     place.hub.faults.add(method="GET", path="/pulls", hide=True, times=3)

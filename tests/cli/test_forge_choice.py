@@ -39,7 +39,9 @@ def reachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_github_it_is_the_repository_itself(repository: Repository) -> None:
-    assert isinstance(wiring.forge(configured(repository)), LocalForge)
+    config = configured(repository)
+    assert isinstance(wiring.forge(config), LocalForge)
+    assert wiring.reviewing(config) is None
 
 
 def test_a_repository_name_without_a_token_is_not_enough(
@@ -59,6 +61,7 @@ def test_github_where_it_can_be_reached(repository: Repository) -> None:
         found = wiring.forge(configured(repository, forge))
         assert isinstance(found, GitHubForge)
         assert found.access.repository == "acme/models"
+        assert wiring.reviewing(configured(repository, forge)) is not None
     assert isinstance(wiring.forge(configured(repository, "local")), LocalForge)
 
 

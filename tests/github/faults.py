@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 @dataclass(kw_only=True)
 class Fault:
     """`status` answers with it, `drop` closes the connection with no answer; `after` does so once the request was
-    carried out. `first` is done before that: somebody else was faster. `hide` leaves the newest entry out of a list."""
+    carried out. `slow` waits so many seconds, before that or `after`. `first` is done before anything: somebody else
+    was faster. `hide` leaves the newest entry out of a list."""
 
     method: str = ""
     path: str = ""

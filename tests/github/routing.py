@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,7 +18,6 @@ class Call:
     """One request. `app` is set where it came with an App's JWT, `token` with anything else."""
 
     hub: Hub
-    method: str
     params: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
@@ -62,7 +61,6 @@ class Answer:
     body: Any = None
     status: int = 200
     key: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Handler = Callable[[Call], Answer]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,10 +61,12 @@ def test_git_itself_pushes_over_http(place: GitHubPlace, tmp_path: Path) -> None
     url = f"{place.server.address}/acme/models.git"
     subprocess.run(["git", "clone", "-q", url, str(tmp_path / "clone")], check=True)
     (tmp_path / "clone/new.txt").write_text("new\n")
+    (tmp_path / "clone/large.bin").write_bytes(random.Random(1).randbytes(3_000_000))
     for words in (["add", "-A"], ["commit", "-qm", "New"], ["push", "-q", "origin", "HEAD:topic"]):
         subprocess.run(["git", "-C", str(tmp_path / "clone"), *words], check=True)
-    assert place.files("topic")["new.txt"] == "new"
-    assert place.forge.read("new.txt", at=place.forge.tip("topic")) == b"new\n"
+    tip = place.forge.tip("topic")
+    assert place.forge.read("new.txt", at=tip) == b"new\n"
+    assert place.forge.read("large.bin", at=tip) == (tmp_path / "clone/large.bin").read_bytes(), "more than 1 MiB"
 
 
 def test_a_pull_request_follows_its_branch(place: GitHubPlace) -> None:

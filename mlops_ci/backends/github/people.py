@@ -19,13 +19,13 @@ class People:
 
     api: Api
 
-    def ask(self, pull: PullRequest, reviewers: Sequence[str]) -> bool:
+    def ask(self, pull: PullRequest, reviewers: Sequence[str], *, fresh: bool = False) -> bool:
         """Ask those who were not asked before and have not reviewed; whether anybody was. The author can't be asked.
 
-        A name with a `/` is a team's: `acme/ml-team`.
+        A name with a `/` is a team's: `acme/ml-team`. Nobody can have reviewed a `fresh` pull request.
         """
         lacking = [name for name in dict.fromkeys(reviewers) if name not in (*pull.reviewers, pull.author)]
-        if lacking:
+        if lacking and not fresh:
             done = {self._who(review) for review in self._reviews(pull.number)}
             lacking = [name for name in lacking if name not in done]
         if not lacking:

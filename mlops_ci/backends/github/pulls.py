@@ -53,39 +53,38 @@ class Pulls:
     def open(self, new: NewPull) -> PullRequest:
         if there := self._there(new):
             return self._whole(there, new)
-        branches = Branches(self.api)
-        branches.there(new.branch)
-        branches.there(new.base)
         body = {"title": new.title, "body": new.body, "head": new.branch, "base": new.base, "draft": new.draft}
         try:
             made = self.api.make("pulls", body, made=lambda: self._there(new))
         except GitHubError as error:
             if error.status != 422:
                 raise
-            if "no commits between" in error.message.lower():
-                hint = "commit to it first"
-                raise UsageError(f"{new.base} has all of {new.branch} already", hint=hint, docs="forge.md") from None
-            made = self._appearing(new)
-            if made is None:
-                raise
-        return self._whole(made if isinstance(made, PullRequest) else self.view(made), new)
+            return self._whole(self._refused(new, error), new)
+        if isinstance(made, PullRequest):
+            return self._whole(made, new)
+        return self._whole(self.view(made), new, fresh=True)
+
+    def _refused(self, new: NewPull, error: GitHubError) -> PullRequest:
+        """The pull request for which another is refused. Raises where the reason is another one."""
+        if "no commits between" in error.message.lower():
+            hint = "commit to it first"
+            raise UsageError(f"{new.base} has all of {new.branch} already", hint=hint, docs="forge.md") from None
+        for branch in (new.branch, new.base):
+            Branches(self.api).there(branch)
+        for look in range(LOOKS):  # its lists may lag behind
+            if (found := self._there(new)) is not None:
+                return found
+            clock.sleep(patience.backoff(look))
+        raise error
 
     def _there(self, new: NewPull) -> PullRequest | None:
         found = self.all(new.branch, new.base, PullState.OPEN)
         return found[0] if found else None
 
-    def _appearing(self, new: NewPull) -> PullRequest | None:
-        """The pull request that GitHub says exists: its lists may lag behind."""
-        for look in range(LOOKS):
-            if (found := self._there(new)) is not None:
-                return found
-            clock.sleep(patience.backoff(look))
-        return None
-
-    def _whole(self, pull: PullRequest, new: NewPull) -> PullRequest:
+    def _whole(self, pull: PullRequest, new: NewPull, *, fresh: bool = False) -> PullRequest:
         """The same with the labels and reviewers it lacks."""
         added = self._add(pull, new.labels)
-        asked = self.people.ask(pull, new.reviewers)
+        asked = self.people.ask(pull, new.reviewers, fresh=fresh)
         return self.view(self.raw(pull.number)) if added or asked else pull
 
     def update(self, number: int, title: str | None, body: str | None, draft: bool | None) -> PullRequest:
