@@ -12,6 +12,7 @@ from tests.backends.forge_place import ForgePlace
 from tests.backends.github_place import StillClock, github, still
 
 __all__ = ["still"]
+pytestmark = pytest.mark.slow
 
 
 class TestGitHubForge(ForgeContract):

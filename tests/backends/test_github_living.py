@@ -15,6 +15,7 @@ from tests.backends.github_place import GitHubPlace, place, still
 from tests.stages.living import BRANCH, KEY, proposal
 
 __all__ = ["place", "still"]
+pytestmark = pytest.mark.slow
 
 
 def kept(place: GitHubPlace, what: Proposal | None = None) -> Outcome:

@@ -18,6 +18,7 @@ from tests.backends.github_place import GitHubPlace, place, still
 from tests.backends.test_github_writes import each_loss
 
 __all__ = ["place", "still"]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_the_token_goes_to_the_api_only(place: GitHubPlace) -> None:
     with pytest.raises(BackendError, match=r"attacker\.example.com"):
         place.forge.tip("main")
     elsewhere = {"link": '<https://e.example/>; rel="next"'}
-    place.hub.faults.add(method="GET", path="comments", status=200, headers=elsewhere)
+    place.hub.faults.add(method="GET", path="comments", status=200, message="", headers=elsewhere)
     with pytest.raises(BackendError, match=r"e\.example"):
         place.forge.api.pages("issues/1/comments", key="message")
 
@@ -176,6 +176,17 @@ def test_nobody_answers(place: GitHubPlace, still: StillClock, monkeypatch: pyte
     assert "HTTPS_PROXY" in caught.value.hint
     assert "proxypassword" not in "".join(traceback.format_exception(caught.value))
     assert len(still.waits) == 6
+
+
+def test_a_login_page_is_no_answer(place: GitHubPlace) -> None:
+    for path, call in (
+        ("/git/ref/", lambda: place.forge.tip("main")),
+        ("/pulls", lambda: place.forge.pulls(branch=BRANCH)),
+    ):
+        place.hub.faults.add(path=path, status=200, body=b"<html>Please log in</html>")
+        with pytest.raises(BackendError, match=r"the answer from 127\.0\.0\.1 is no JSON") as caught:
+            call()
+        assert "proxy" in caught.value.hint
 
 
 def test_names_from_outside_stay_one_word_of_a_path(place: GitHubPlace) -> None:

@@ -20,6 +20,7 @@ from tests.backends.github_place import GitHubPlace, StillClock, github, place, 
 from tests.github.hub import App
 
 __all__ = ["place", "still"]
+pytestmark = pytest.mark.slow
 PEM = serialization.Encoding.PEM
 
 

@@ -15,6 +15,7 @@ from tests.backends.github_place import GitHubPlace, StillClock, place, still
 from tests.github.hub import Comment
 
 __all__ = ["place", "still"]
+pytestmark = pytest.mark.slow
 LOST: tuple[dict[str, object], ...] = (
     {"drop": True, "after": True},
     {"drop": True},

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(kw_only=True)
 class Fault:
-    """`status` answers with it, `drop` closes the connection with no answer; `after` does so once the request was
+    """`status` answers with it (and `message`, or `body` as it is), `drop` closes the connection with no answer; `after` does so once the request was
     carried out. `slow` waits so many seconds, before that or `after`. `first` is done before anything: somebody else
     was faster. `hide` leaves the newest entry out of a list."""
 
@@ -17,6 +17,7 @@ class Fault:
     path: str = ""
     status: int = 0
     message: str = "Server Error"
+    body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     drop: bool = False
     after: bool = False

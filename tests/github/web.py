@@ -132,7 +132,8 @@ class RequestHandler(BaseHTTPRequestHandler):
 def _struck(fault: Fault) -> Sent:
     if fault.drop:
         raise Dropped
-    return fault.status, dict(fault.headers), json.dumps({"message": fault.message}).encode()
+    body = json.dumps({"message": fault.message}).encode() if fault.body is None else fault.body
+    return fault.status, dict(fault.headers), body
 
 
 def _graphql(state: GitHubServer, asked: Asked) -> Sent:

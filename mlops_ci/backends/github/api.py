@@ -1,4 +1,4 @@
-"""One repository's API on github3.py: its session, its paging, its request methods; answers as plain JSON.
+"""One repository's API on github3.py: its session and its paging; answers as plain JSON.
 
 github3.py's own models are not used. They demand every key of an answer, raise where one is missing *after* a write
 succeeded, and fail on `"user": null`, which is what a deleted account leaves behind.
@@ -11,11 +11,12 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
+from github3 import exceptions
 from github3.models import GitHubCore
 from requests import Response
 
 from mlops_ci.backends.github import auth, patience
-from mlops_ci.backends.github.problems import GitHubError, Unsure, hidden, refused
+from mlops_ci.backends.github.problems import GitHubError, Unsure, hidden, no_json, refused
 from mlops_ci.backends.github.session import Session
 from mlops_ci.io import clock
 from mlops_ci.records.github import Access, AppKey
@@ -49,15 +50,12 @@ class Api(GitHubCore):  # type: ignore[misc]
 
     def pages(self, path: str, *, key: str | None = None, **query: str) -> list[Any]:
         """A whole list, all pages of it; `key` is where it lies in an answer that is no list."""
-        response = self.session.get(self._at(path), params={"per_page": "100", **query})
-        found: list[Any] = []
-        while True:
-            body = self._read(response)
-            found += body[key] if key else body
-            following = response.links.get("next", {}).get("url")
-            if not following:
-                return found
-            response = self.session.get(following)
+        try:
+            return list(self._iter(-1, self._at(path), dict, query, list_key=key))
+        except exceptions.UnexpectedResponse as error:
+            raise no_json(error.response) from None
+        except exceptions.GitHubError as error:
+            raise refused(error.response, self.session.auth.secrets) from None
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """A POST that may be repeated: done twice it is as done once."""
@@ -134,7 +132,10 @@ class Api(GitHubCore):  # type: ignore[misc]
     def _read(self, response: Response) -> Any:
         if response.status_code >= 300:
             raise refused(response, self.session.auth.secrets)
-        return cast(Any, response.json()) if response.content else None
+        try:
+            return cast(Any, response.json()) if response.content else None
+        except ValueError:
+            raise no_json(response) from None
 
 
 def word(text: str) -> str:

@@ -68,6 +68,13 @@ def refused(response: Response, secrets: Sequence[str], *, wait: float | None = 
     return GitHubError(message, status=response.status_code, hint=_cure(response))
 
 
+def no_json(response: Response) -> GitHubError:
+    """An answer that is not GitHub's: a login page of a proxy, or of a server that is no GitHub."""
+    message = f"the answer from {urlsplit(str(response.url)).hostname} is no JSON, so it is not from GitHub's API"
+    hint = "is GITHUB_API_URL right, and does a proxy ask for a login?"
+    return GitHubError(message, status=response.status_code, hint=hint)
+
+
 def missing(repository: str, number: int) -> UsageError:
     """No pull request has this number."""
     message = f"there is no pull request {number} in {repository}"
