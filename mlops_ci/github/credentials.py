@@ -30,6 +30,8 @@ def find_access(environ: Mapping[str, str]) -> Access | None:
         raise UsageError(f"GITHUB_REPOSITORY is '{repository[:100]}', not owner/name", docs=DOCS)
     api_url = _url(environ.get("GITHUB_API_URL", ""))
     graphql_url = environ.get("GITHUB_GRAPHQL_URL", "") or api_url.removesuffix("/v3") + "/graphql"
+    if urlsplit(graphql_url)[:2] != urlsplit(api_url)[:2]:
+        raise UsageError("GITHUB_GRAPHQL_URL is not on the host of GITHUB_API_URL", docs=DOCS)
     if environ.get(APP) or environ.get(KEY):
         source, kind, token, key = APP, TokenKind.APP, "", _key(environ)
     else:

@@ -83,6 +83,22 @@ def test_a_reset_that_is_too_far_away_is_told(place: GitHubPlace, still: StillCl
     assert still.waits == []
 
 
+def test_graphql_tells_of_its_limit_with_200(place: GitHubPlace, still: StillClock) -> None:
+    reset = str(int(still.now().timestamp()) + 40)
+    used_up = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
+    body = b'{"errors": [{"type":"RATE_LIMITED", "message": "API rate limit exceeded"}]}'
+    place.hub.faults.add(path="/graphql", status=200, body=body, headers=used_up)
+    assert place.forge.api.login == "github-actions[bot]"
+    assert still.waits == [pytest.approx(41, abs=1)]
+
+
+def test_what_can_never_work_is_not_tried_again(place: GitHubPlace, still: StillClock) -> None:
+    place.forge.api.session.headers["X-Odd"] = "a\nb"
+    with pytest.raises(BackendError, match="InvalidHeader"):
+        place.forge.tip("main")
+    assert still.waits == []
+
+
 def test_a_403_that_is_no_limit_names_what_the_token_lacks(place: GitHubPlace, still: StillClock) -> None:
     needed = {"X-Accepted-GitHub-Permissions": "pull_requests=write"}
     place.hub.faults.add(method="PATCH", status=403, headers=needed, message="Resource not accessible by integration")

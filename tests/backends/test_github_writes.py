@@ -79,6 +79,13 @@ def test_labels_reviewers_and_drafts(place: GitHubPlace, lost: dict[str, object]
     assert (pull.labels, pull.reviewers, pull.draft) == ((), ("ann",), True)
 
 
+def test_what_github_will_not_open_is_told_at_once(place: GitHubPlace, still: StillClock) -> None:
+    place.hub.faults.add(method="POST", path="/pulls", status=422, message="Draft pull requests are not supported")
+    with pytest.raises(BackendError, match="Draft pull requests are not supported"):
+        opened(place.forge, draft=True)
+    assert still.waits == []
+
+
 def test_a_slow_answer_is_a_lost_one(place: GitHubPlace, still: StillClock) -> None:
     number = opened(place.forge).number
     place.forge.api.session.default_read_timeout = 0.5

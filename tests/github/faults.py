@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 @dataclass(kw_only=True)
 class Fault:
-    """`status` answers with it (and `message`, or `body` as it is), `drop` closes the connection with no answer; `after` does so once the request was
-    carried out. `slow` waits so many seconds, before that or `after`. `first` is done before anything: somebody else
-    was faster. `hide` leaves the newest entry out of a list."""
+    """`status` answers with it, and with `message`, or `body` as it is; `drop` closes the connection with no answer.
+
+    `after` does so once the request was carried out. `slow` waits so many seconds, before that or `after`. `first` is
+    done before anything: somebody else was faster. `hide` leaves the newest entry out of a list.
+    """
 
     method: str = ""
     path: str = ""

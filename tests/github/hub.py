@@ -110,7 +110,6 @@ class Repo:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     deployments: list[dict[str, Any]] = field(default_factory=list)
     environments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
     trials: dict[tuple[str, str], str | None] = field(default_factory=dict)
     methods: tuple[str, ...] = ("squash", "merge", "rebase")
 

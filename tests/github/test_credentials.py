@@ -92,6 +92,7 @@ def test_a_key_in_one_line_gets_its_line_breaks_back() -> None:
         ({**APP, "MLOPS_CI_APP_INSTALLATION_ID": "x"}, "INSTALLATION_ID is no number"),
         ({**WORKFLOW, "GITHUB_REPOSITORY": "acme/models/../../orgs"}, "not owner/name"),
         ({**WORKFLOW, "GITHUB_REPOSITORY": "models"}, "not owner/name"),
+        ({**WORKFLOW, "GITHUB_GRAPHQL_URL": "https://elsewhere.example.com/graphql"}, "not on the host"),
     ],
 )
 def test_what_is_half_there_is_told(environ: dict[str, str], message: str) -> None:

@@ -24,10 +24,11 @@ def backoff(attempt: int) -> float:
 
 
 def limited(response: Response, attempt: int) -> float | None:
-    """Seconds until GitHub wants to hear from us again, None where it set no limit."""
-    if response.status_code not in (403, 429):
-        return None
+    """Seconds until GitHub wants to hear from us again, None where it set no limit. GraphQL tells of one with 200."""
     headers = response.headers
+    graphql = response.status_code == 200 and headers.get("X-RateLimit-Remaining") == "0"
+    if response.status_code not in (403, 429) and not (graphql and '"RATE_LIMITED"' in response.text):
+        return None
     if (named := headers.get("Retry-After", "")).isdecimal():
         return float(named)
     if headers.get("X-RateLimit-Remaining") == "0" and (reset := headers.get("X-RateLimit-Reset", "")).isdecimal():
@@ -45,9 +46,15 @@ def _now(response: Response) -> float:
         return clock.now().timestamp()
 
 
-def never_sent(error: requests.RequestException) -> bool:
-    """Whether the connection failed before any of the request was sent, so that nothing can have been done."""
-    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
-        return True
+def passes(error: requests.RequestException) -> bool:
+    """Whether a fault of the connection may be gone the next time; a URL or a header that is none stays so."""
+    kinds = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    return isinstance(error, kinds)
+
+
+def begun(error: requests.RequestException) -> bool:
+    """Whether any of the request can have been sent, so that nobody knows what was done."""
+    if not passes(error) or isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
+        return False
     reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return type(reason).__name__ in ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError")
+    return type(reason).__name__ not in ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError")

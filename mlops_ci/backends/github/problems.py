@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from requests import RequestException, Response
+from requests.exceptions import SSLError
 
 from mlops_ci.errors import BackendError, UsageError
 from mlops_ci.io import clock
@@ -51,6 +52,8 @@ def lost(method: str, url: str, error: RequestException, secrets: Sequence[str],
     host = urlsplit(url).netloc.rpartition("@")[2]
     reason = type(error).__name__
     hint = "is GITHUB_API_URL right, is the proxy (HTTPS_PROXY, NO_PROXY) right, and is https://githubstatus.com green?"
+    if isinstance(error, SSLError):
+        hint = "is its certificate known here? REQUESTS_CA_BUNDLE names a file with that of your own authority"
     found = BackendError(hidden(f"no answer from {host} to {method}: {reason}", secrets), hint=hint, docs="github.md")
     return Unsure(found) if unsure else found
 

@@ -71,7 +71,7 @@ class Pulls:
             raise UsageError(f"{new.base} has all of {new.branch} already", hint=hint, docs="forge.md") from None
         for branch in (new.branch, new.base):
             Branches(self.api).there(branch)
-        for look in range(LOOKS):  # its lists may lag behind
+        for look in range(LOOKS if "already exists" in error.message else 0):  # its lists may lag behind
             if (found := self._there(new)) is not None:
                 return found
             clock.sleep(patience.backoff(look))

@@ -51,9 +51,9 @@ class Session(GitHubSession):  # type: ignore[misc]
             try:
                 response: Response = super().request(method, url, *words, **named)
             except requests.RequestException as error:
-                never_sent = patience.never_sent(error)
-                if last or not (again or never_sent):
-                    raise lost(method, url, error, self.secrets(), unsure=not never_sent) from None
+                begun = patience.begun(error)
+                if last or not patience.passes(error) or (begun and not again):
+                    raise lost(method, url, error, self.secrets(), unsure=begun) from None
                 wait = patience.backoff(attempt)
             else:
                 limited = patience.limited(response, attempt)

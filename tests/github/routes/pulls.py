@@ -149,7 +149,6 @@ def opened(call: Call) -> Answer:
         draft=bool(body.get("draft")),
     )
     repo.pulls[number] = pull
-    repo.events.append({"event": "pull_request", "action": "opened", "number": number})
     return Answer(full(call.hub, repo, pull), 201)
 
 
@@ -199,7 +198,6 @@ def merge(call: Call) -> Answer:
     except GitRefused as error:
         raise Refused(405, "Base branch was modified. Review and try the merge again.") from error
     finish(call.hub, pull, commit=commit)
-    repo.events.append({"event": "pull_request", "action": "closed", "number": pull.number})
     return Answer({"sha": commit, "merged": True, "message": "Pull Request successfully merged"})
 
 
