@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WHEN = "2026-01-01T00:00:00Z"
-FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cI%x00%B%x1e"
+FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cI%x00%B"  # -z ends each commit with a NUL, too
 
 
 class GitRefused(Exception):
@@ -96,12 +95,8 @@ class Bare:
 
     def log(self, *words: str) -> list[Commit]:
         text = self.raw("log", "-z", f"--format={FORMAT}", *words, "--").decode("utf-8", "replace")
-        made = []
-        for part in text.split("\x1e"):
-            if part.strip("\0"):
-                sha, tree, parents, name, email, date, message = part.lstrip("\0").split("\0", 6)
-                made.append(Commit(sha, tree, tuple(parents.split()), name, email, date, message.rstrip("\n")))
-        return made
+        parts = text.split("\0")
+        return [_commit(*parts[start : start + 7]) for start in range(0, len(parts) - 1, 7)]
 
     def ancestor(self, older: str, newer: str) -> bool:
         return self.holds("merge-base", "--is-ancestor", older, newer)
@@ -153,6 +148,10 @@ class Bare:
             return self.git("merge-tree", "--write-tree", "--no-messages", base, head)
         except GitRefused:
             return ""
+
+
+def _commit(sha: str, tree: str, parents: str, name: str, email: str, date: str, message: str) -> Commit:
+    return Commit(sha, tree, tuple(parents.split()), name, email, date, message.rstrip("\n"))
 
 
 def _entry(line: str) -> dict[str, Any]:

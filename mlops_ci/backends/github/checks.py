@@ -44,7 +44,8 @@ class Checks:
         found = self.api.pages(path, key="check_runs", check_name=run.name, filter="latest")
         us = self.api.login.removesuffix(BOT)
         ours = [item for item in found if (item["app"] or {}).get("slug") == us]
-        return next((item for item in ours if item["external_id"] == name), None)
+        latest: Mapping[str, Any] = max(ours, key=lambda item: int(item["id"]), default={})
+        return latest if latest.get("external_id") == name else None
 
     def _status(self, run: CheckRun) -> str:
         body = {

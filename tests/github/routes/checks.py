@@ -52,6 +52,8 @@ def _written(call: Call, run: dict[str, Any]) -> dict[str, Any]:
 def checks(call: Call) -> Answer:
     sha, name = call.repo.bare.resolve(call.params["ref"]), call.query.get("check_name", "")
     found = [run for run in reversed(call.repo.checks) if run["head_sha"] == sha and name in ("", run["name"])]
+    if call.query.get("filter", "latest") == "latest":
+        found = list({(run["login"], run["name"]): run for run in reversed(found)}.values())
     return Answer([_check(call.hub, run) for run in found], key="check_runs")
 
 
