@@ -125,7 +125,7 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
             model,
             environment,
             deployer=lambda found: wiring.deployer(session.config, found),
-            forge=wiring.local_forge(session.config),
+            forge=wiring.forge(session.config),
             brought_by=session.git.last_change(path),
             now=clock.now(),
         )

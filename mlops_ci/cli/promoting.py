@@ -99,7 +99,7 @@ def propose(session: Session, found: promote.Promotion) -> StageResult:
     scratch = session.workspace.scratch(found.model.name, "promote")
     return promote.propose(
         found,
-        forge=wiring.local_forge(session.config),
+        forge=wiring.forge(session.config),
         base=session.default_branch,
         text=sections,
         judged=lambda release: judged(release, tracker=session.tracker, scratch=scratch),

@@ -76,7 +76,7 @@ def serve_now(session: Session, model: Model, place: Environment, release: Relea
 
 def propose(session: Session, model: Model, place: Environment, release: Release, wanted: Release | None) -> Outcome:
     """The pull request of the rollback, one an environment, kept current."""
-    forge, base = wiring.local_forge(session.config), session.default_branch
+    forge, base = wiring.forge(session.config), session.default_branch
     first = place is model.environments[0]
     files: Mapping[str, bytes | None]
     if first:

@@ -86,7 +86,7 @@ class Session:
     @cached_property
     def forge(self) -> Forge:
         """Where pull requests live."""
-        return wiring.local_forge(self.config)
+        return wiring.forge(self.config)
 
     @cached_property
     def origin(self) -> Origin:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.config.types import Config, Dataset, Environment, Model
-from mlops_ci.errors import UsageError
+from mlops_ci.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from mlops_ci.backends.local_forge import LocalForge
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
         DataSource,
         Deployer,
         Environments,
+        Forge,
         Holdouts,
         Pipeline,
         Registry,
+        Reviewing,
         Scorer,
         ServerTrial,
         Tracker,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         Validator,
     )
     from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
+    from mlops_ci.records.github import Access
     from mlops_ci.stages.build import Yard
     from mlops_ci.stages.deploy import Dock
     from mlops_ci.stages.score import Bench
@@ -41,8 +44,63 @@ def git(config: Config) -> Git:
     return Git.open(config.root)
 
 
+def forge(config: Config) -> Forge:
+    """Where this repository's pull requests live. Raises UsageError where the config asks for GitHub and it is not to
+    be had."""
+    access = github_access(config)
+    if access is None:
+        return _forge_here(config, person=False)
+    try:
+        from mlops_ci.backends.github_forge import GitHubForge
+    except ModuleNotFoundError as error:
+        raise MissingExtra("github", str(error.name)) from None
+
+    return GitHubForge(access)
+
+
+def reviewing(config: Config) -> Reviewing | None:
+    """What shows verdicts, checks and deployments to reviewers; None where pull requests live in the repository."""
+    access = github_access(config)
+    if access is None:
+        return None
+    try:
+        from mlops_ci.backends.github.api import Api
+        from mlops_ci.backends.github_reviewing import GitHubReviewing
+    except ModuleNotFoundError as error:
+        raise MissingExtra("github", str(error.name)) from None
+
+    return GitHubReviewing(Api(access))
+
+
 def local_forge(config: Config, *, person: bool = False) -> LocalForge:
-    """The forge in the repository itself; what is written is written by mlops-ci, or by the `person` at work."""
+    """The forge in the repository itself; what is written is written by mlops-ci, or by the `person` at work. Raises
+    UsageError where the pull requests are on GitHub."""
+    if (access := github_access(config)) is not None:
+        raise UsageError(
+            f"the pull requests of {access.repository} live on GitHub, not in this repository",
+            hint="use its page there, or 'gh pr'",
+            docs="github.md",
+        )
+    return _forge_here(config, person=person)
+
+
+def github_access(config: Config) -> Access | None:
+    """How GitHub is reached, None where pull requests live in the repository itself."""
+    from mlops_ci.github.credentials import find_access
+
+    if config.forge == "local":
+        return None
+    found = find_access(os.environ)
+    if found is None and config.forge == "github":
+        raise UsageError(
+            "'forge: github' needs GITHUB_REPOSITORY (owner/name) and a token in the environment",
+            hint="in a workflow: 'env: {GITHUB_TOKEN: ${{ github.token }}}'",
+            docs="github.md#tokens",
+        )
+    return found
+
+
+def _forge_here(config: Config, *, person: bool) -> LocalForge:
     from mlops_ci.backends.local_forge import MACHINE, LocalForge
     from mlops_ci.io import git_branches
     from mlops_ci.io.git_write import Person

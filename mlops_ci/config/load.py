@@ -111,6 +111,7 @@ def _config(value: dict[str, Any], *, path: Path, root: Path, lines: Mapping[str
         models={name: _model(name, entry, root) for name, entry in value["models"].items()},
         tracking=_build(Tracking, value.get("tracking", {})),
         default_branch=value.get("default_branch", ""),
+        forge=value.get("forge", "auto"),
         lines=lines,
     )
 

@@ -22,7 +22,7 @@ KINDS = {
     "boolean": "true or false",
 }
 SECTIONS = ("validate", "train", "evaluate", "overrides", "build", "environments", "drift", "retrain")
-TOP = ("version", "tracking", "default_branch", "models", *SECTIONS)  # headings of the configuration page
+TOP = ("version", "tracking", "default_branch", "forge", "models", *SECTIONS)  # headings of the configuration page
 LONGEST = 80
 
 

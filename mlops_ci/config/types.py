@@ -164,6 +164,7 @@ class Config:
     models: Mapping[str, Model]
     tracking: Tracking = field(default_factory=Tracking)
     default_branch: str = ""
+    forge: str = "auto"
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def where(self, dotted: str) -> str:

@@ -1,1 +1,1 @@
-"""GitHub: workflow commands now; context and forge with their issue."""
+"""GitHub Actions around us: the job's context, its credentials, and workflow commands."""

@@ -9,7 +9,8 @@ from mlops_ci.errors import BackendError, RepositoryError
 from mlops_ci.io import git_command
 
 TOO_OLD = 129  # what git says to an option it does not know
-_FORMAT = "%H%x00%P%x00%T%x00%an%x00%B%x00%x00"
+_FORMAT = "%H%x00%P%x00%T%x00%an%x00%B"  # -z ends each commit with a NUL, too
+_FIELDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +73,11 @@ def read(root: Path, commit: str, path: str) -> bytes | None:
 def log(root: Path, commit: str, *, without: str, most: int) -> tuple[Logged, ...]:
     """What `commit` reaches and `without` does not, newest first."""
     words = ("log", "-z", f"--max-count={most}", f"--format={_FORMAT}", commit, f"^{without}", "--")
-    parts = git_command.output(root, *words).decode("utf-8", "replace").split("\0\0")
-    return tuple(_logged(part.lstrip("\0")) for part in parts if part.strip("\0"))
+    parts = git_command.output(root, *words).decode("utf-8", "replace").split("\0")
+    return tuple(_logged(*parts[start : start + _FIELDS]) for start in range(0, len(parts) - 1, _FIELDS))
 
 
-def _logged(text: str) -> Logged:
-    sha, parents, tree, author, message = text.split("\0", 4)
+def _logged(sha: str, parents: str, tree: str, author: str, message: str) -> Logged:
     return Logged(sha=sha, parents=tuple(parents.split()), tree=tree, author=author, message=message)
 
 

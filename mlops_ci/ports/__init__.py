@@ -11,6 +11,7 @@ from mlops_ci.ports.data import DataSource, Validator
 from mlops_ci.ports.deploying import CanaryTarget, Deployer, DeployJob, DryRun, TrafficMeter
 from mlops_ci.ports.forge import Forge
 from mlops_ci.ports.holdouts import Coded, HoldoutColumns, HoldoutRows, Holdouts, Overlap, PredictedRows
+from mlops_ci.ports.reviewing import Reviewing
 from mlops_ci.ports.say import Say
 from mlops_ci.ports.scoring import Asked, MeasuringJob, Scorer, ScoringJob, ServerTrial, TrialJob
 from mlops_ci.ports.tracking import Registry, Tracker, TrainedModel
@@ -41,6 +42,7 @@ __all__ = [
     "PipelineRun",
     "PredictedRows",
     "Registry",
+    "Reviewing",
     "Say",
     "Scorer",
     "ScoringJob",

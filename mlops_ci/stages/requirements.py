@@ -77,7 +77,8 @@ def _approved(release: Release, target: Environment, count: int, brought_by: str
     if len(people) < count:
         raise GateFailed(
             f"{target.name} asks for {count} approvals; what brought version {release.version} has {len(people)}",
-            hint="revert it, have the promotion approved ('mlops-ci forge approve NUMBER'), and merge it again",
+            hint="revert it, have the promotion approved (on GitHub, or by 'mlops-ci forge approve NUMBER' where pull "
+            "requests live here), and merge it again",
             docs="deploy.md#requirements",
         )
 

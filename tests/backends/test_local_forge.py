@@ -188,6 +188,14 @@ def test_merged_by_hand_and_the_branch_deleted(place: LocalPlace) -> None:
     assert place.forge.pull(pull.number).state is PullState.MERGED
 
 
+def test_a_branch_with_a_beginning_of_its_own(place: LocalPlace) -> None:
+    place.repository.git("checkout", "-q", "--orphan", "other")
+    place.repository.write("kept.txt", "other\n")
+    made = place.repository.commit("Another beginning")
+    (found,) = place.forge.commits("other", base="main")
+    assert (found.sha, found.parents, found.subject) == (made, (), "Another beginning")
+
+
 def test_a_repository_of_long_names(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", "--object-format=sha256", str(tmp_path / "r")], check=True)
     repository = Repository(tmp_path / "r")

@@ -1,0 +1,1 @@
+"""GitHub's REST and GraphQL API, on github3.py's session: one file a concern."""

@@ -1,0 +1,54 @@
+"""The comment on a verdict: one a marker, and never of an older commit over that of a newer one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_ci.backends.github.api import Api
+from mlops_ci.backends.github.branches import Branches
+from mlops_ci.backends.github.budget import fit
+from mlops_ci.backends.github.comments import Comments
+from mlops_ci.backends.github.pulls import Pulls
+from mlops_ci.records.forge import stamp
+
+_HEAD = re.compile(re.escape(stamp("head:SHA")).replace("SHA", "([0-9a-f]{40,64})"))
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Whoever writes looks first at whose commit stands there.
+
+    GitHub takes no condition with a write, so a run that was overtaken between its look and its write would still win:
+    it looks again after, and takes its own comment back where it made a second one. Runs of one pull request should
+    cancel each other (`concurrency` of the workflow).
+    """
+
+    api: Api
+
+    def write(self, number: int, body: str, *, marker: str, head: str) -> bool:
+        comments = Comments(self.api)
+        text = f"{stamp(marker)}\n{stamp(f'head:{head}')}\n{fit(body)}"
+        mine = comments.mine(number, marker)
+        if self._late(mine, number, head):
+            return False
+        if mine:
+            comments.settle(mine, text)
+            return True
+        made = comments.make(number, text, marker)
+        others = [item for item in comments.mine(number, marker) if item["id"] != made["id"]]
+        if self._late(others, number, head):
+            comments.delete(made)
+            return False
+        comments.settle(sorted([*others, made], key=lambda item: int(item["id"])), text)
+        return True
+
+    def _late(self, there: Sequence[Any], number: int, head: str) -> bool:
+        """Whether a run for a newer commit has written one of these comments."""
+        found = [match[1] for item in there if (match := _HEAD.search(item["body"] or ""))]
+        other = [sha for sha in found if sha != head]
+        if not other or Pulls(self.api).raw(number)["head"]["sha"] == head:
+            return False
+        return not all(Branches(self.api).contains(head, sha) for sha in other)

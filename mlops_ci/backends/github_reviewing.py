@@ -1,0 +1,27 @@
+"""What reviewers see at GitHub; each concern is a file in `github/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlops_ci.backends.github.api import Api
+from mlops_ci.backends.github.checks import Checks
+from mlops_ci.backends.github.deployments import Deployments
+from mlops_ci.backends.github.verdicts import Verdicts
+from mlops_ci.records.reviewing import CheckRun, Deployed
+
+
+@dataclass(frozen=True)
+class GitHubReviewing:
+    """Keeps the `Reviewing` port for one repository at GitHub."""
+
+    api: Api
+
+    def verdict(self, number: int, body: str, *, marker: str, head: str) -> bool:
+        return Verdicts(self.api).write(number, body, marker=marker, head=head)
+
+    def check(self, run: CheckRun) -> str:
+        return Checks(self.api).show(run)
+
+    def deployed(self, deployed: Deployed) -> None:
+        Deployments(self.api).record(deployed)

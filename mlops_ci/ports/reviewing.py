@@ -1,0 +1,27 @@
+"""What is shown to reviewers beside the forge's pull requests."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mlops_ci.records.reviewing import CheckRun, Deployed
+
+
+class Reviewing(Protocol):
+    """Comments on a verdict, checks of commits, records of deployments.
+
+    Every write is idempotent: what is there already is not written again, and one that may have happened is looked up
+    before it is repeated.
+    """
+
+    def verdict(self, number: int, body: str, *, marker: str, head: str) -> bool:
+        """The one comment of our own with this marker, about the commit `head` of a pull request.
+
+        False, and nothing is written, where a run for a newer head has written it already.
+        """
+
+    def check(self, run: CheckRun) -> str:
+        """Show how a check of a commit ended, and return where. A later one of the same name replaces it."""
+
+    def deployed(self, deployed: Deployed) -> None:
+        """Record where a commit is deployed, and how that stands; a success retires what was there before."""
