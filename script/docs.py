@@ -1,4 +1,4 @@
-"""Generate docs/configuration.md from the schema and docs/cli.md from the commands."""
+"""Write what is written from something else: docs/configuration.md, docs/cli.md, and the composite actions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any
 
 import click
 
+from actions import actions
 from mlops_ci.cli.main import COMMANDS, root
 from mlops_ci.config.problems import schema
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 NOTE = "<!-- Written by script/docs from the {source}; edit that. -->"
 INTRODUCTION = """\
 One file, `mlops.yaml`, in the root of a model repository or anywhere in it. It is checked against a JSON Schema that
@@ -133,7 +135,8 @@ def commands() -> str:
         "# Command line",
         NOTE.format(source="commands"),
         "Results go to standard output, progress and errors to standard error; `--json` gives one document on standard "
-        "output. Every option can be set by a variable: `MLOPS_CI_<COMMAND>_<OPTION>`, e.g. `MLOPS_CI_TRAIN_VERIFY=1`. "
+        "output. Every option can be set by a variable: `MLOPS_CI_<COMMAND>_<OPTION>`, e.g. `MLOPS_CI_TRAIN_VERIFY=1`; "
+        "those that all commands share by `MLOPS_CI_<OPTION>`, too, e.g. `MLOPS_CI_MODEL`. "
         "Exit codes are on the page [Errors](errors.md).",
     ]
     for name, (module, _) in COMMANDS.items():
@@ -155,15 +158,16 @@ def described(command: click.Command, name: str, level: int = 2) -> Iterator[str
 def main() -> int:
     """Write the pages, or with --check exit 1 where one is not current."""
     assert root.name
-    pages = {"configuration.md": configuration(), "cli.md": commands()}
-    stale = [name for name, text in pages.items() if _read(DOCS / name) != text]
+    pages = {"docs/configuration.md": configuration(), "docs/cli.md": commands(), **actions()}
+    stale = [name for name, text in pages.items() if _read(ROOT / name) != text]
     if "--check" in sys.argv:
         for name in stale:
-            print(f"docs/{name} is not current; run script/docs", file=sys.stderr)
+            print(f"{name} is not current; run script/docs", file=sys.stderr)
         return 1 if stale else 0
     for name in stale:
-        (DOCS / name).write_text(pages[name], encoding="utf-8")
-        print(f"docs/{name} written")
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(pages[name], encoding="utf-8")
+        print(f"{name} written")
     return 0
 
 

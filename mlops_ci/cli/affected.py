@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mlops_ci.cli.announce import announce
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.session import open_session
 from mlops_ci.digests.imports import import_checks
@@ -25,6 +26,7 @@ def command(**options: Any) -> int:
     session = open_session(common(options))
     if session.console.json:
         session.console.document([encode(item) for item in session.affected])
+    announce(session, [])
     for item in session.affected:
         session.console.show("\n".join(lines(item)))
     for item in session.selected:

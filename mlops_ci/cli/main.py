@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("schema", "Print the JSON Schema of mlops.yaml."),
     "completion": ("completion", "Print the shell completion script."),
 }
+SHARED = ("config", "model", "base", "all", "debug", "quiet", "json")
 INTERRUPTED = 130
 
 
@@ -55,6 +56,7 @@ class LazyGroup(click.Group):
             return None
         command = import_module(f"mlops_ci.cli.{COMMANDS[cmd_name][0]}").command
         assert isinstance(command, click.Command)
+        name_variables(command, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -64,9 +66,27 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0]:
+            ctx.fail("no command is named; of an action, set 'run' or 'stage'")
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             ctx.fail(f"no command '{args[0]}'; {did_you_mean(args[0], COMMANDS, 'see --help')}")
         return super().resolve_command(ctx, args)
+
+
+def name_variables(command: click.Command, name: str) -> None:
+    """Give each option its variables: MLOPS_CI_<COMMAND>_<OPTION>, and of those that all share MLOPS_CI_<OPTION>."""
+    for option in command.params:
+        if isinstance(option, click.Option):
+            option.envvar = variables(name, max(option.opts, key=len))
+    if isinstance(command, click.Group):
+        for word, below in command.commands.items():
+            name_variables(below, f"{name} {word}")
+
+
+def variables(command: str, option: str) -> list[str]:
+    """The variables that set an option, the first one first, e.g. `--dry-run` of `merge`: MLOPS_CI_MERGE_DRY_RUN."""
+    names = [f"MLOPS_CI_{command}_{option[2:]}", *([f"MLOPS_CI_{option[2:]}"] if option[2:] in SHARED else [])]
+    return [name.upper().replace("-", "_").replace(" ", "_") for name in names]
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -96,9 +116,9 @@ def root() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run the command line and return the exit code; nothing but a bug ever shows a traceback."""
     settle(os.environ)
-    debug = "--debug" in argv or os.environ.get("MLOPS_CI_DEBUG") == "1"
+    debug = "--debug" in argv or os.environ.get("MLOPS_CI_DEBUG", "").lower() in ("1", "true", "yes", "on")
     try:
-        outcome = root.main(args=list(argv), prog_name="mlops-ci", standalone_mode=False, auto_envvar_prefix="MLOPS_CI")
+        outcome = root.main(args=list(argv), prog_name="mlops-ci", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
     except click.ClickException as error:
         error.show()

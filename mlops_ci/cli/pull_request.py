@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mlops_ci.cli.announce import SUMMARY_BYTES, announce, summarise
 from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, one_run, perform_one, show
@@ -104,6 +105,7 @@ def nothing_affected(session: Session) -> int:
         )
         for item in session.affected
     ]
+    announce(session, skipped)
     if session.console.json:
         session.console.document([encode(result) for result in skipped])
     names = ", ".join(result.model for result in skipped[:5]) + (", …" if len(skipped) > 5 else "")
@@ -112,8 +114,11 @@ def nothing_affected(session: Session) -> int:
 
 
 def write_reports(session: Session, models: list[str]) -> None:
-    """The reports as files, and where they are. A report that can't be written turns nothing red or green."""
+    """The reports as files and as the job's summary, and where they are. It turns nothing red or green."""
     from mlops_ci.cli.report import write_files
+    from mlops_ci.report import markdown
+    from mlops_ci.report.collect import collect
 
     for path in write_files(session.workspace, models):
         session.console.say(f"report: {path}")
+    summarise(markdown.render(collect(session.workspace, models), budget=SUMMARY_BYTES))

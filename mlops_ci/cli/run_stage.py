@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from mlops_ci.cli.announce import announce
 from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Model
 from mlops_ci.io import files
@@ -50,8 +51,9 @@ def one_run(session: Session) -> Iterator[None]:
 
 
 def show(session: Session, results: Sequence[StageResult]) -> None:
-    """The results, as text or as one JSON document."""
+    """The results, as text or as one JSON document, and to a workflow as its outputs."""
     console = session.console
+    announce(session, results)
     if console.json:
         console.document([encode(result) for result in results])
     if not results:

@@ -132,6 +132,6 @@ def _result(promotion: Promotion, outcome: Outcome) -> StageResult:
         model=promotion.model.name,
         status=Status.PASSED if passed else Status.SKIPPED,
         reason=f"pull request {number}{outcome.action.value}: {outcome.reason}",
-        outputs={"pr": str(outcome.number or ""), "url": outcome.url},
+        outputs={"pr": str(outcome.number or ""), "pr-url": outcome.url},
         details=encode(outcome),
     )

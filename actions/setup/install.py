@@ -1,0 +1,185 @@
+"""Install what a command of this checkout needs into an environment of its own, and print where that is.
+
+Standard library alone: it runs before anything of ours is there. Packages come from the lock, each checked against its
+hash, from the index that pip is set to, or, with MLOPS_CI_WHEELHOUSE, from that folder and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# What each command needs beside the base; one that is not named here needs the base alone.
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "validate": ("validate",),
+    "train": ("train",),
+    "evaluate": ("train", "evaluate", "registry", "validate"),
+    "pull-request": ("validate", "train", "evaluate", "registry", "report", "github"),
+    "report": ("report", "github"),
+    "publish": ("report", "github"),
+    "register": ("registry",),
+    "build": ("registry", "deploy"),
+    "deploy": ("registry", "train", "deploy"),
+    "promote": ("registry", "deploy", "github"),
+    "rollback": ("registry", "deploy", "github"),
+    "merge": ("train", "evaluate", "registry", "validate", "deploy", "report", "github"),
+    "plan": ("train", "evaluate", "registry", "validate", "deploy", "report", "github"),
+    "status": ("registry", "deploy", "github"),
+    "audit": ("registry",),
+    "canary": ("registry", "deploy"),
+    "score": ("registry", "train", "evaluate"),
+    "suggest-suite": ("validate",),
+}
+
+
+class Failed(Exception):
+    """One line for a person."""
+
+
+def home_of(environ: Mapping[str, str]) -> Path:
+    """Where environments are kept: MLOPS_CI_HOME, the runner's tool cache, or the user's cache."""
+    if chosen := environ.get("MLOPS_CI_HOME"):
+        return Path(chosen).absolute()
+    cache = environ.get("RUNNER_TOOL_CACHE") or environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache).absolute() / "mlops-ci" / "tool"
+
+
+def extras_of(commands: Sequence[str]) -> list[str]:
+    """The extras of all these commands, sorted."""
+    return sorted({extra for command in commands for extra in EXTRAS.get(command, ())})
+
+
+def digest() -> str:
+    """What an environment is named by: the lock, and the Python that runs this."""
+    described = (ROOT / "uv.lock").read_bytes() + f"{sys.version} {sys.platform} {sysconfig.get_platform()}".encode()
+    return hashlib.sha256(described).hexdigest()[:16]
+
+
+def ensure(home: Path, extras: Sequence[str], environ: Mapping[str, str]) -> Path:
+    """The environment with at least these extras; at once where it has them."""
+    place = home / digest()
+    have = installed(place)
+    if have is None or not set(extras) <= set(have):
+        home.mkdir(parents=True, exist_ok=True)
+        with alone(home / f"{place.name}.lock"):
+            have = installed(place)
+            if have is None or not set(extras) <= set(have):
+                install(place, sorted({*extras, *(have or ())}), environ)
+    link(place)
+    return place
+
+
+def installed(place: Path) -> list[str] | None:
+    """The extras that are there; None where the environment is not, or was not finished."""
+    try:
+        found: list[str] = json.loads((place / "extras.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Two steps at once install once."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def install(place: Path, extras: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Make the environment where it is not, and bring the packages, each checked against the hash in the lock."""
+    note(f"setting up mlops-ci with {', '.join(extras) or 'the base'} (once)")
+    uv = find_uv(place.parent, environ)
+    (place / "extras.json").unlink(missing_ok=True)
+    if not (place / "bin" / "python").exists():
+        run([uv, "venv", "--quiet", "--no-project", "--clear", "--python", sys.executable, place], environ)
+    wanted = place / "requirements.txt"
+    chosen = [word for extra in extras for word in ("--extra", extra)]
+    export = [
+        uv,
+        "export",
+        "--project",
+        ROOT,
+        "--frozen",
+        "--no-dev",
+        "--no-emit-project",
+        "--format",
+        "requirements-txt",
+    ]
+    run([*export, "--quiet", "--output-file", wanted, *chosen], environ)
+    python = ["--python", place / "bin" / "python"]
+    run([uv, "pip", "install", "--quiet", *python, "--require-hashes", "-r", wanted, *wheelhouse(environ)], environ)
+    beside = place / "extras.json.new"
+    beside.write_text(json.dumps(list(extras)))
+    beside.replace(place / "extras.json")
+
+
+def wheelhouse(environ: Mapping[str, str]) -> list[str]:
+    """The options that take packages from the wheelhouse alone, where one is given."""
+    folder = environ.get("MLOPS_CI_WHEELHOUSE", "")
+    if not folder:
+        return []
+    if not Path(folder).is_dir():
+        raise Failed(f"MLOPS_CI_WHEELHOUSE is {folder}, and there is no such folder")
+    return ["--no-index", "--find-links", str(Path(folder).absolute())]
+
+
+def find_uv(home: Path, environ: Mapping[str, str]) -> str:
+    """The uv on PATH, else the one that is brought here, checked against its hash."""
+    if found := shutil.which("uv"):
+        return found
+    own = home / "uv"
+    if not (own / "bin" / "uv").exists():
+        run([sys.executable, "-m", "venv", "--clear", own], environ)
+        pip = [own / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run([*pip, "--require-hashes", "-r", ROOT / "actions" / "setup" / "uv.txt", *wheelhouse(environ)], environ)
+    return str(own / "bin" / "uv")
+
+
+def run(argv: Sequence[str | Path], environ: Mapping[str, str]) -> None:
+    """Run a command in an environment that nothing of the user's leaks into."""
+    env = {key: value for key, value in environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    done = subprocess.run([str(word) for word in argv], env=env, capture_output=True, text=True)
+    if done.returncode:
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise Failed("\n  ".join([f"could not set up mlops-ci: {Path(str(argv[0])).name} failed", *lines[-15:]]))
+
+
+def link(place: Path) -> None:
+    """Let the environment import this very checkout: action and package are always the same commit."""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    path = place / "lib" / version / "site-packages" / "mlops_ci_checkout.pth"
+    text = f"{ROOT}\n"
+    if not path.exists() or path.read_text() != text:
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        beside.write_text(text)
+        beside.replace(path)
+
+
+def note(text: str) -> None:
+    """A line for a person."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Print the environment's folder."""
+    try:
+        print(ensure(home_of(os.environ), extras_of(sys.argv[1:]), os.environ))
+    except Failed as error:
+        note(f"error: {error}")
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""Setting up what a command needs: once, hash-checked, apart from everything of the user's."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from mlops_ci.cli.main import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def install() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("install", ROOT / "actions/setup/install.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_it_names_commands_and_extras_that_are_there(install: ModuleType) -> None:
+    import tomli as tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {extra for found in install.EXTRAS.values() for extra in found} <= set(extras)
+    assert install.extras_of(["merge", "train"])[0] == "deploy"
+    assert set(COMMANDS) & set(install.EXTRAS) >= {"validate", "train", "evaluate", "merge", "pull-request"}
+
+
+def test_homes_in_their_order(install: ModuleType, tmp_path: Path) -> None:
+    assert install.home_of({"MLOPS_CI_HOME": "/a", "RUNNER_TOOL_CACHE": "/b"}) == Path("/a")
+    assert install.home_of({"RUNNER_TOOL_CACHE": "/b"}) == Path("/b/mlops-ci/tool")
+
+
+@pytest.mark.slow
+def test_it_installs_once_and_grows(tmp_path: Path) -> None:
+    import os
+
+    env = {**os.environ, "MLOPS_CI_HOME": str(tmp_path / "home"), "PYTHONPATH": "/nowhere"}
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([ROOT / "bin/mlops-ci", *words], env=env, cwd=tmp_path, capture_output=True, text=True)
+
+    first = call("schema")
+    assert first.returncode == 0, first.stderr
+    assert "setting up mlops-ci with the base (once)" in first.stderr
+    assert json.loads(first.stdout)["title"]
+    assert call("schema").stderr == ""
+    (place,) = [path.parent for path in (tmp_path / "home").glob("*/extras.json")]
+    (place / "extras.json").unlink()
+    assert "once" in call("schema").stderr, "what was not finished is done again"
+    assert call("nonsense").returncode == 2
+
+
+@pytest.mark.slow
+def test_a_wheelhouse_is_the_only_source(tmp_path: Path) -> None:
+    import os
+
+    (tmp_path / "wheels").mkdir()
+    env = {**os.environ, "MLOPS_CI_HOME": str(tmp_path / "home"), "MLOPS_CI_WHEELHOUSE": str(tmp_path / "wheels")}
+    done = subprocess.run([ROOT / "bin/mlops-ci", "schema"], env=env, capture_output=True, text=True)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[1].startswith("error: could not set up mlops-ci: ")
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "home").glob("*/extras.json"))
