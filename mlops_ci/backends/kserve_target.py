@@ -65,7 +65,9 @@ class KserveTarget:
         if not (release.image_reference or release.storage_uri):
             return ()
         service = self._service(release.model, environment)
-        return kserve_diff.dry_run(service, render(release, environment, service.options))
+        manifest = render(release, environment, service.options)
+        kserve_schema.refuse_invalid(manifest, self.schema)
+        return kserve_diff.dry_run(service, manifest)
 
     def delete(self, model: str, environment: str) -> None:
         """Delete the object; the record stays."""

@@ -107,15 +107,18 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True)
 class Holding:
-    """A lease that is held, as long as `check` does not raise."""
+    """A lease that is held, as long as `check` does not raise. `faults` are why it could not be renewed."""
 
     lease: Lease
     identity: str
     ended: threading.Event = field(default_factory=threading.Event)
     lost: threading.Event = field(default_factory=threading.Event)
+    faults: list[BackendError] = field(default_factory=list)
 
     def check(self) -> None:
         """Before each write. Raises BackendError where somebody else may be at it by now."""
+        if self.lost.is_set() and self.faults:
+            raise self.faults[-1]
         if self.lost.is_set():
             raise BackendError(
                 f"the lease {self.lease.name} was lost: another deployment may be under way",
@@ -131,7 +134,9 @@ class Holding:
                 if not self._renewed():
                     break
                 renewed = clock.stopwatch()
-            except BackendError:
+                self.faults.clear()
+            except BackendError as error:
+                self.faults.append(error)
                 if clock.stopwatch() - renewed >= self.lease.seconds * 2 / 3:
                     break
         if not self.ended.is_set():

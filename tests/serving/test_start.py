@@ -92,6 +92,22 @@ def test_settings_that_are_right() -> None:
     assert read_settings(None) == Settings()
 
 
+def test_settings_of_the_command_line_take_the_place_of_the_files(tmp_path: Path, zoo: Path) -> None:
+    from mlops_ci.digests.directory import digest_directory
+    from mlops_ci.errors import ConfigError
+    from mlops_ci.serving.__main__ import arguments, check
+
+    (tmp_path / "settings.json").write_text('{"threads": 2}')
+    model = zoo / "clicks"
+    words = ["--model", str(model), "--name", "clicks", "--digest", digest_directory(model)]
+    words += ["--settings", str(tmp_path / "settings.json")]
+    assert check(arguments(words)).threads == 2
+    assert check(arguments([*words, "--settings-json", '{"max_body_mb": 1}'])).threads == 1
+    with pytest.raises(ConfigError, match="no key 'threadz'") as caught:
+        check(arguments([*words, "--settings-json", '{"threadz": 1}']))
+    assert caught.value.where == "--settings-json"
+
+
 def test_every_setting_has_a_rule() -> None:
     from dataclasses import fields
 
