@@ -15,6 +15,7 @@ import signal
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ class Kubelet:
         self.servers = servers
         self.models = models
         self._addresses: dict[str, _Address] = {}
+        self._seen: dict[str, tuple[Any, float]] = {}
 
     def address(self, service: str) -> str:
         """Where a Service answers, whether it is there already or not: the same for as long as this kubelet lives."""
@@ -77,8 +79,17 @@ class Kubelet:
         found = self.namespace.api.get(f"{slices}?labelSelector=kubernetes.io/service-name={service}")
         endpoints = [one for piece in found["items"] for one in piece.get("endpoints") or []]
         names = [one["targetRef"]["name"] for one in endpoints if one["conditions"].get("ready")]
-        pods = [self.namespace.api.get(self.namespace.path("pods", name)) for name in names]
-        return [pod for pod in pods if pod is not None and "deletionTimestamp" not in pod["metadata"]]
+        return [pod for name in names if (pod := self._answering(name)) is not None]
+
+    def _answering(self, name: str) -> Any:
+        """A pod that answers; None where it does not. One that is deleted answers for as long as it sleeps before it
+        stops; a simulated one has gone at once, so that it has to be remembered."""
+        found = self.namespace.api.get(self.namespace.path("pods", name))
+        if found is not None and "deletionTimestamp" not in found["metadata"]:
+            self._seen[name] = (found, time.monotonic())
+            return found
+        pod, seen = self._seen.get(name, (None, 0.0))
+        return pod if pod is not None and time.monotonic() - seen < _sleep(pod) else None
 
     def port_of(self, pod: Any) -> int:
         """The port of the server that runs a pod's model."""
@@ -118,6 +129,12 @@ class _Connection(socketserver.BaseRequestHandler):
         pod = pods[next(self.server.turns) % len(pods)]
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", kubelet.port_of(pod))) as inside:
             _pass_on(self.request, inside)
+
+
+def _sleep(pod: Any) -> float:
+    """Seconds between the end of a pod and the end of its server."""
+    container = pod["spec"]["containers"][0]
+    return float(container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0))
 
 
 def _pass_on(outside: socket.socket, inside: socket.socket) -> None:
