@@ -14,7 +14,7 @@ from mlops_ci.cli.announce import OUTPUTS
 from mlops_ci.cli.main import COMMANDS, variables
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("validate", "train", "evaluate", "report", "register", "promote")
+STAGES = ("validate", "train", "evaluate", "report", "register", "build", "deploy", "promote")
 NOT_INPUTS = ("--json", "--quiet", "--help", "--output", "--format")
 NOTE = "# Written by script/docs from the command; edit that.\n"
 FOLDER = {"description": "The folder to run in, from the workspace.", "required": False, "default": "."}
@@ -46,7 +46,7 @@ def umbrella() -> str:
             "default": "",
         },
         "stage": {
-            "description": f"One stage instead: {', '.join(STAGES)}, build, deploy.",
+            "description": f"One stage instead: {', '.join(STAGES)}.",
             "required": False,
             "default": "",
         },

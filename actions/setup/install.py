@@ -37,7 +37,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "status": ("registry", "deploy", "github"),
     "audit": ("registry",),
     "canary": ("registry", "deploy"),
-    "score": ("registry", "train", "evaluate"),
+    "score": ("registry", "score"),
     "suggest-suite": ("validate",),
 }
 

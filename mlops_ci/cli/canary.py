@@ -29,7 +29,7 @@ environment_option = click.option(
 
 @click.group("canary")
 def command() -> None:
-    """Look after releases that have a share of the traffic (environments with `canary:`)."""
+    """Look after releases that have a share of the traffic."""
 
 
 @command.command("tick")

@@ -11,8 +11,8 @@ import pytest
 
 from mlops_ci.backends.github_forge import GitHubForge
 from tests.backends.github_place import PEOPLE, TOKEN, GitHubPlace, github
-from tests.e2e.conftest import config
 from tests.e2e.person import Person
+from tests.e2e.toy import config
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 WANTS = "{verified_in: staging, approvals: 1}"
