@@ -178,7 +178,7 @@ def test_what_a_model_may_not_say(inside: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "inside",
     [
-        "build: {image: 'ghcr.io/acme/churn'}, environments: {s: {}, p: {target: kserve, namespace: n}, q: {target: docker}}",
+        "build: {image: 'ghcr.io/acme/churn'}, environments: {p: {target: kserve, namespace: n}, q: {target: docker}}",
         "build: {image: '127.0.0.1:5000/churn'}",
         "build: {image: 'localhost:5000/a/b_c/d-e.f'}",
         "build: {mode: none}, environments: {p: {target: kserve, namespace: n}}",
