@@ -23,7 +23,8 @@ def dry_run(service: Service, manifest: Mapping[str, Any]) -> tuple[str, ...]:
         would = service.client.apply(service.path, manifest, force=service.options.force_conflicts, dry_run=True)
     except Refused as error:
         raise service.conflict(error) if error.status == 409 else error from None
-    before = _lines(ours(manifest, found)) if found else []
+    applied = service.record.read().manifest or manifest  # fields that were ours, and are not any more, go
+    before = _lines(ours(applied, found)) if found else []
     name = f"InferenceService {service.options.namespace}/{service.name}"
     lines = difflib.unified_diff(
         before, _lines(ours(manifest, would)), f"{name} (now)", f"{name} (then)", n=CONTEXT, lineterm=""

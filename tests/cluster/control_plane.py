@@ -17,7 +17,7 @@ from tests.cluster.processes import Processes, free_ports
 
 NODE = "/api/v1/nodes/simulated"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-ROOM = {"cpu": "64", "memory": "512Gi", "pods": "500"}
+ROOM = {"cpu": "10000", "memory": "100Ti", "pods": "10000"}  # nobody deletes what a test leaves
 NEVER_READY = "never-ready"
 CONTROLLERS = "*,-nodeipam,-node-route-controller,-service-lb-controller,-cloud-node-lifecycle-controller"
 

@@ -181,3 +181,10 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(stage: Stage, name
         stage.deployer.dry_run(stage.releases[1], ENVIRONMENT)
     unpacked = dataclasses.replace(stage.releases[1], image="", image_digest="")
     assert stage.deployer.dry_run(unpacked, ENVIRONMENT) == ()
+
+
+def test_a_dry_run_shows_what_would_go(stage: Stage, namespace: Namespace, cluster: Cluster, node: Kubelet) -> None:
+    as_somebody = target_of(cluster.kubeconfig, namespace, node.address(CHILD), service_account="default")
+    stage_of(as_somebody, list(stage.releases), list(stage.sources)).deploy(0)
+    assert isinstance(stage.deployer, KserveTarget)
+    assert "-    serviceAccountName: default" in stage.deployer.dry_run(stage.releases[0], ENVIRONMENT)
