@@ -22,6 +22,7 @@ SECTIONS = {
     "verdict": "Verdict on 10M rows",
     "digest": "Digest of a model directory",
     "serving": "The model server",
+    "deploy": "From `deploy` to the first answer",
     "build": "An image of a new model, same packages (needs root, Docker, a registry and debootstrap)",
     "score": "Batch scoring of 10M rows",
 }
