@@ -44,7 +44,7 @@ def refuse(job: DeployJob, before: Mapping[str, Any]) -> None:
     digest = job.release.model_digest
     if not job.refuse and before.get("refused") == digest:
         raise StaleError(
-            f"model {digest[:12]} was taken back here with 'rollback --now'",
+            f"model {digest[:12]} was taken back here",
             hint="merge its pull request, or 'mlops-ci rollback --to VERSION --now' serves it again",
             docs="deploy.md#taking-back",
         )

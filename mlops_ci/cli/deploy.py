@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -11,7 +12,10 @@ from mlops_ci.cli.merge import plans, require_clean, ship
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import one_run, show
 from mlops_ci.cli.session import Session, open_session
+from mlops_ci.config.types import Model
 from mlops_ci.errors import UsageError, did_you_mean
+from mlops_ci.records.affected import Affected
+from mlops_ci.records.plans import Step
 from mlops_ci.records.results import exit_code
 
 
@@ -28,13 +32,16 @@ def command(environment: str, dry_run: bool, **options: Any) -> int:
     require_clean(session)
     require_environment(session, environment)
     stage = f"deploy-{environment}"
+    nothing = f"nothing to do: git names no release for {environment}, and nothing serves there"
     if dry_run:
-        return show_plan(
-            session, lambda model, item: (s for s in plans(session, model, item) if s.stage == stage), everything=True
-        )
+
+        def steps(model: Model, item: Affected) -> Iterator[Step]:
+            return (step for step in plans(session, model, item) if step.stage == stage)
+
+        return show_plan(session, steps, everything=True, nothing=nothing)
     with one_run(session):
         results = [result for item in session.chosen for result in ship(session, item, only=stage)]
-        show(session, results)
+        show(session, results, nothing=nothing)
     return exit_code(results)
 
 

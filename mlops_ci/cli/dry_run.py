@@ -23,14 +23,18 @@ def dry_run_option(function: Function) -> Function:
     return click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")(function)
 
 
-def show_plan(session: Session, plan: Callable[[Model, Affected], Iterable[Step]], *, everything: bool = False) -> int:
-    """Print every selected model's steps; the exit code is that of the first step that is blocked."""
+def show_plan(
+    session: Session, plan: Callable[[Model, Affected], Iterable[Step]], *, everything: bool = False, nothing: str = ""
+) -> int:
+    """Print every selected model's steps; the exit code is that of the first step that is blocked. `nothing` says why
+    there are none, where it is not that no model is affected."""
     chosen = session.chosen if everything else session.selected
     steps = [step for item in chosen for step in plan(session.model(item.model), item)]
     if session.console.json:
         session.console.document([encode(step) for step in steps])
     if not steps:
-        session.console.show(f"nothing to do: no model is affected since {session.base[:12] or 'the beginning'}")
+        since = session.base[:12] or "the beginning"
+        session.console.show(nothing or f"nothing to do: no model is affected since {since}")
     for step in steps:
         session.console.show(f"{step.model}: {step.sentence()}")
         for line in step.changes:

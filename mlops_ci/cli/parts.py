@@ -164,7 +164,9 @@ def registering(session: Session, model: Model, item: Affected) -> Part:
     """Register what was judged; judged again first, from stored predictions, where the champion has changed since."""
 
     def plan() -> Step:
-        return next(iter(register.steps(session, model, item)))
+        step = next(iter(register.steps(session, model, item)))
+        reason = outdated(session, model, item) if step.action is Action.DO else None
+        return replace(step, what=f"{reason}: judge again; if it holds, {step.what}") if reason else step
 
     def run(model: Model, item: Affected, say: Say) -> StageResult:
         if (reason := outdated(session, model, item)) is not None:

@@ -42,7 +42,8 @@ def command(environment: str, name: str, version: str, now: bool, **options: Any
     session = open_session(common(options))
     model, place = find(session, name, environment)
     wanted = wish(session, model, place)
-    release = chosen(*known_releases(session, model, place, wanted), version, place)
+    again = wanted is not None and wanted.version == version  # what was taken back, by its name
+    release = wanted if again and wanted else chosen(*known_releases(session, model, place, wanted), version, place)
     if now:
         serve_now(session, model, place, release, wanted)
     outcome = propose(session, model, place, release, wanted)
@@ -66,7 +67,8 @@ def serve_now(session: Session, model: Model, place: Environment, release: Relea
     if place is not model.environments[0]:
         verified(session, model, place, release)
     serving = deployer.serving(model.name, place.name)
-    undone = wanted or (serving.release if serving else None)
+    serves = serving.release if serving else None
+    undone = serves if release == wanted else wanted or serves
     dock = wiring.dock(session.config, place, sequence=session.git.count())
     refuse = undone.model_digest if undone and undone.model_digest != release.model_digest else ""
     planned = deploy.plan(release, place, deployer=deployer)

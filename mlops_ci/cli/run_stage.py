@@ -50,14 +50,15 @@ def one_run(session: Session) -> Iterator[None]:
         yield
 
 
-def show(session: Session, results: Sequence[StageResult]) -> None:
-    """The results, as text or as one JSON document, and to a workflow as its outputs."""
+def show(session: Session, results: Sequence[StageResult], *, nothing: str = "") -> None:
+    """The results, as text or as one JSON document, and to a workflow as its outputs; `nothing` says why there are
+    none, where it is not that no model is affected."""
     console = session.console
     announce(session, results)
     if console.json:
         console.document([encode(result) for result in results])
     if not results:
-        console.show(f"nothing to do: no model is affected since {session.base[:12] or 'the beginning'}")
+        console.show(nothing or f"nothing to do: no model is affected since {session.base[:12] or 'the beginning'}")
         return
     from mlops_ci.report import terminal
 

@@ -140,10 +140,9 @@ def of_environment(session: Session, model: Model, place: Environment) -> Releas
         named = read_release(session.config, model.name, place.name, tree=session.project.tree)
         if named is not None:
             return named
-    if place.target == "local":
-        serving = wiring.deployer(session.config, place).serving(model.name, place.name)
-        if serving is not None:
-            return serving.release
+    serving = wiring.deployer(session.config, place).serving(model.name, place.name)
+    if serving is not None:
+        return serving.release
     champion = session.registry.champion(model.name, place.name)
     if champion is None:
         raise UsageError(

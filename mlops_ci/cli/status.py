@@ -19,7 +19,8 @@ from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release
 from mlops_ci.records.status import Standing
 from mlops_ci.stages.releases import read_release
-from mlops_ci.stages.status import approvers, stand
+from mlops_ci.stages.requirements import approvers
+from mlops_ci.stages.status import stand
 
 EVERY = 2.0  # seconds between two looks of --watch
 
@@ -70,13 +71,9 @@ def row(session: Session, model: Model, environment: Environment, item: Affected
             wanted=None,
             alias=None,
             serving=None,
-            problem=str(error),
-            mend=error.hint,
+            problem=f"{error}. {error.hint}" if error.hint else str(error),
+            mend="",
         )
-    approved: tuple[str, ...] = ()
-    if environment is not model.environments[0]:
-        brought_by = session.git.last_change(path_of(session, model, environment))
-        approved = approvers(model.name, environment.name, brought_by, session.forge)
     return stand(
         model.name,
         environment.name,
@@ -84,8 +81,19 @@ def row(session: Session, model: Model, environment: Environment, item: Affected
         reason=reason,
         registry=session.registry,
         serving=serving,
-        approved=approved,
+        approved=approved(session, model, environment),
     )
+
+
+def approved(session: Session, model: Model, environment: Environment) -> tuple[str, ...]:
+    """Who approved what is wanted here; a forge that is down takes nothing but that away."""
+    if environment is model.environments[0]:
+        return ()
+    brought_by = session.git.last_change(path_of(session, model, environment))
+    try:
+        return approvers(model.name, environment.name, brought_by, session.forge)
+    except MlopsError as error:
+        return (f"(unknown: {error.message})",)
 
 
 def wish(session: Session, model: Model, environment: Environment, item: Affected) -> tuple[Release | None, str]:
@@ -113,5 +121,7 @@ def lines(standing: Standing) -> list[str]:
     if standing.approved:
         found.append(f"    approved by {', '.join(standing.approved)}")
     if standing.problem:
-        found += [f"    {standing.problem}", f"    mend it: {standing.mend}"]
+        found.append(f"    {standing.problem}")
+    if standing.mend:
+        found.append(f"    mend it: {standing.mend}")
     return found

@@ -57,7 +57,9 @@ class Plan:
             return self._step(Action.DONE, f"{what} serves at {now.url}")
         instead = ""
         if now is not None:
-            instead = f": {now.altered}" if now.altered else f", instead of version {now.release.version}"
+            another = now.release.model_digest != self.release.model_digest
+            instead = f", instead of version {now.release.version}" if another else ", as it is packed and set now"
+            instead = f": {now.altered}" if now.altered else instead
         how = "serve again" if self.rollback else "serve"
         return self._step(Action.DO, f"{how} {what}{instead}")
 

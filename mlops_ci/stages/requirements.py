@@ -54,7 +54,8 @@ def _served_in(
 ) -> None:
     found = next((item for item in model.environments if item.name == place), None)
     serving = deployer(found).serving(model.name, place) if found is not None else None
-    if serving is None or serving.release.model_digest != release.model_digest or not serving.answering:
+    same = serving is not None and serving.release.model_digest == release.model_digest
+    if serving is None or not same or not serving.answering or not serving.since:
         raise GateFailed(
             f"version {release.version} does not serve in {place}, which must come first",
             hint=f"deploy it to {place}, or change 'requires' of the environment",
@@ -70,10 +71,7 @@ def _served_in(
 
 
 def _approved(release: Release, target: Environment, count: int, brought_by: str, forge: Forge) -> None:
-    pulls = forge.pulls(branch=branch_of(f"promote/{release.model}/{target.name}"), state=PullState.MERGED)
-    brought = next((pull for pull in pulls if pull.merge_commit == brought_by), None)
-    approvals = forge.approvals(brought.number) if brought else ()
-    people = {item.author for item in approvals if brought and item.commit == brought.head}
+    people = approvers(release.model, target.name, brought_by, forge)
     if len(people) < count:
         raise GateFailed(
             f"{target.name} asks for {count} approvals; what brought version {release.version} has {len(people)}",
@@ -81,6 +79,16 @@ def _approved(release: Release, target: Environment, count: int, brought_by: str
             "requests live here), and merge it again",
             docs="deploy.md#requirements",
         )
+
+
+def approvers(model: str, environment: str, brought_by: str, forge: Forge) -> tuple[str, ...]:
+    """Who approved, as it was merged, the promotion that the commit `brought_by` is of: its merge, or, where that kept
+    the branch's own commit, that one."""
+    merged = forge.pulls(branch=branch_of(f"promote/{model}/{environment}"), state=PullState.MERGED)
+    brought = next((pull for pull in merged if brought_by in (pull.merge_commit, pull.head)), None)
+    if brought is None:
+        return ()
+    return tuple(dict.fromkeys(item.author for item in forge.approvals(brought.number) if item.commit == brought.head))
 
 
 def duration(text: str) -> timedelta:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import Forge, Registry
-from mlops_ci.records.forge import PullState
-from mlops_ci.records.living import branch_of
+from mlops_ci.ports import Registry
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving
 from mlops_ci.records.status import Standing
@@ -49,7 +47,7 @@ def _alias(model: str, environment: str, registry: Registry) -> str | None:
 def _differences(
     model: str, wanted: Release | None, reason: str, alias: str | None, serving: Serving | None
 ) -> tuple[str, str]:
-    """(what is wrong, the command that mends it), both '' where nothing is."""
+    """(what is wrong, the command that mends it), '' where nothing is, or no command mends it."""
     if wanted is None and reason:
         return reason, f"mlops-ci pull-request --model {model}"
     if wanted is None:
@@ -60,19 +58,12 @@ def _differences(
         return f"version {wanted.version} should serve, and version {serving.release.version} does", MERGE
     if serving.altered:
         return serving.altered, MERGE
+    if serving.release != wanted:
+        return f"version {wanted.version} serves, and not with the image and settings that git wants", MERGE
     if not serving.answering:
         return "the server does not answer", MERGE
     if alias is None:
-        return "the registry does not answer, so its alias is unknown", "see tracking.uri"
+        return "the registry does not answer, so its alias is unknown", ""
     if alias != wanted.model_digest:
         return "the registry's alias names another version", MERGE
     return "", ""
-
-
-def approvers(model: str, environment: str, brought_by: str, forge: Forge) -> tuple[str, ...]:
-    """Who approved, as it was merged, the promotion that the commit `brought_by` is of."""
-    merged = forge.pulls(branch=branch_of(f"promote/{model}/{environment}"), state=PullState.MERGED)
-    brought = next((pull for pull in merged if pull.merge_commit == brought_by), None)
-    if brought is None:
-        return ()
-    return tuple(dict.fromkeys(a.author for a in forge.approvals(brought.number) if a.commit == brought.head))

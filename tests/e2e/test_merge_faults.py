@@ -33,7 +33,7 @@ BRING = f"{BACKENDS}.kept_releases:KeptReleases.bring"
 UP, START, SWITCH = (
     f"{BACKENDS}.keeper_client:{name}" for name in ("KeeperClient.up", "KeeperClient.start", "Starting.switch")
 )
-NOTE = f"{BACKENDS}.local_target:LocalTarget._note"
+NOTE = f"{BACKENDS}.keeper_target:KeeperTarget._note"
 JOURNAL, ALIAS = (f"mlflow:MlflowClient.{name}" for name in ("set_registered_model_tag", "set_registered_model_alias"))
 PUSH, OPEN = (f"{BACKENDS}.local_forge:LocalForge.{name}" for name in ("push", "open"))
 CHAINS = {

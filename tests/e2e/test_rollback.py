@@ -60,8 +60,13 @@ def test_what_was_taken_back_at_once_stays_back_until_git_has_taken_it_back_and_
     assert "#2 unchanged" in said
     assert ask(url)[0] == first, "a rerun undoes nothing"
     assert "was taken back here" in flat(shop.mlops("merge", expect=11))
+    assert "version 2 serves in staging" in flat(shop.mlops("rollback", *STAGING, "--to", "2", "--now"))
+    assert ask(url)[0] == second, "by its name it comes again"
+    shop.mlops("rollback", *STAGING, "--now")
+    assert ask(url)[0] == first
 
-    shop.mlops("forge", "merge", "2")
+    (pull,) = [item for item in document(shop, "forge", "list") if "rollback/toy/staging" in item["branch"]]
+    shop.mlops("forge", "merge", str(pull["number"]))
     shop.mlops("merge")
     assert ask(url)[0] == first
     shop.git("revert", "--no-edit", "HEAD")

@@ -12,10 +12,11 @@ import pytest
 
 from mlops_ci.config.types import Environment
 from mlops_ci.errors import GateFailed
-from mlops_ci.ports import Deployer
+from mlops_ci.ports import Deployer, Forge
+from mlops_ci.records.forge import Approval, PullRequest, PullState
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving
-from mlops_ci.stages.requirements import require
+from mlops_ci.stages.requirements import approvers, require
 from tests.backends.forge_place import LocalPlace
 from tests.stages.releasing import model, release
 
@@ -29,11 +30,12 @@ class Serves:
 
     release: Release | None
     answering: bool = True
+    since: str = SINCE
 
     def serving(self, model: str, environment: str) -> Serving | None:
         if self.release is None or environment != "staging":
             return None
-        return Serving(release=self.release, url="", answering=self.answering, since=SINCE)
+        return Serving(release=self.release, url="", answering=self.answering, since=self.since)
 
 
 @pytest.fixture
@@ -60,7 +62,9 @@ def test_it_must_have_served_for_so_long(ask: Callable[..., None], requires: dic
     ask(BEGAN + timedelta(hours=12), serves, **requires)
 
 
-@pytest.mark.parametrize("serves", [Serves(None), Serves(release(2)), Serves(release(1), answering=False)])
+@pytest.mark.parametrize(
+    "serves", [Serves(None), Serves(release(2)), Serves(release(1), answering=False), Serves(release(1), since="")]
+)
 @pytest.mark.parametrize("requires", [{"verified_in": "staging"}, {"min_soak": "0s"}])
 def test_another_release_or_a_silent_server_proves_nothing(
     ask: Callable[..., None], serves: Serves, requires: dict[str, str]
@@ -71,3 +75,35 @@ def test_another_release_or_a_silent_server_proves_nothing(
 
 def test_nothing_asked_is_nothing_looked_at(ask: Callable[..., None]) -> None:
     ask(BEGAN, Serves(None))
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A forge with one merged promotion, and who approved which commit of it."""
+
+    pull: PullRequest
+
+    def pulls(self, *, branch: str, state: PullState) -> tuple[PullRequest, ...]:
+        assert (branch, state) == ("mlops-ci/promote/toy/production", PullState.MERGED)
+        return (self.pull,)
+
+    def approvals(self, number: int) -> tuple[Approval, ...]:
+        return tuple(Approval(author=who, commit=commit, at="") for who, commit in (("ann", "head"), ("bob", "older")))
+
+
+@pytest.mark.parametrize(("brought_by", "people"), [("squash", ("ann",)), ("head", ("ann",)), ("other", ())])
+def test_approvals_count_however_the_promotion_was_merged(brought_by: str, people: tuple[str, ...]) -> None:
+    """A squash is the commit that wrote the file; a merge commit leaves that to the branch's own."""
+    pull = PullRequest(
+        number=1,
+        branch="b",
+        base="main",
+        head="head",
+        title="",
+        body="",
+        author="us",
+        opened_at="",
+        state=PullState.MERGED,
+        merge_commit="squash",
+    )
+    assert approvers("toy", "production", brought_by, cast(Forge, Merged(pull))) == people
