@@ -71,6 +71,8 @@ def propose(
     grows with the commits of `base`, so that a late run writes nothing. Raises BackendError where the forge fails.
     """
     proposal = _proposal(promotion, base, sequence)
+    if _there(proposal, forge):  # nothing to read for anybody, so the tracker is left alone
+        return _result(promotion, living.keep(proposal, forge=forge, now=now))
     facts = _facts(promotion, judged=judged, approved=_approved(proposal, forge))
     sections = tuple(text(facts))
     unknown = any(item is not None and item.later for item in (facts.judged, facts.judged_now))
@@ -92,6 +94,12 @@ def _proposal(promotion: Promotion, base: str, sequence: int) -> Proposal:
         severity=int(release.version) if release.version.isdecimal() else 0,
         sequence=sequence,
     )
+
+
+def _there(proposal: Proposal, forge: Forge) -> bool:
+    """Whether the base has what would be proposed."""
+    tip = forge.tip(proposal.base)
+    return all(forge.read(path, at=tip) == content for path, content in proposal.files.items())
 
 
 def _facts(promotion: Promotion, *, judged: Callable[[Release], Judged], approved: tuple[str, ...]) -> PromotionFacts:
