@@ -106,7 +106,7 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
     release that comes back is not asked again.
     """
     target = wiring.deployer(session.config, environment)
-    served = named in target.recorded(model.name, environment.name)
+    served = deploy.came_here(named, environment.name, deployer=target)
     try:
         version = session.registry.version_of(model.name, named.model_digest)
         known = version is not None and replace(deploy.release_of(version, model), serving=named.serving) == named

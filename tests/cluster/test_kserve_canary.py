@@ -212,13 +212,16 @@ CONFIG = """\
 version: 1
 models:
   toy:
+    build: {{image: registry.invalid/toy}}
     environments:
+      staging: {{target: local}}
       production:
         target: kserve
         namespace: {namespace}
         mode: Knative
         prometheus: http://127.0.0.1:1
         canary: {{window: 1s}}
+        requires: {{verified_in: staging}}
 """
 
 
