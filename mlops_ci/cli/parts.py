@@ -103,7 +103,7 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
     """A release file's release, held against the registry, or, where that is down, against what has served here.
 
     Raises StaleError for one that nobody registered like this, GateFailed where the environment asks for more. A
-    release that comes back is not asked again.
+    release that comes back, or that is a canary already, is not asked again.
     """
     target = wiring.deployer(session.config, environment)
     served = deploy.came_here(named, environment.name, deployer=target)
