@@ -20,7 +20,7 @@ from mlops_ci.backends.kserve_record import Memory
 from mlops_ci.backends.kserve_service import Service, difference
 from mlops_ci.backends.kserve_target import Deploying, KserveTarget
 from mlops_ci.backends.kube_lease import Holding
-from mlops_ci.backends.served_note import refuse
+from mlops_ci.backends.served_note import refuse, refused
 from mlops_ci.config.canary import policy
 from mlops_ci.config.types import Environment
 from mlops_ci.errors import BackendError, StaleError
@@ -28,6 +28,7 @@ from mlops_ci.io import clock
 from mlops_ci.ports import DeployJob, Say
 from mlops_ci.records.canary import Canary, Outcome
 from mlops_ci.records.codec import CodecError, decode, encode
+from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving
 
 STATE = "canary"
@@ -68,26 +69,48 @@ class KserveCanaryTarget(KserveTarget):
             _split(service, after, holding, lambda line: None)
             service.record.write(_recorded(service, memory, after))
 
-    def _with_canary(self, service: Service, job: DeployJob, holding: Holding, say: Say) -> tuple[Serving, bool] | None:
-        """What serves, and was anything changed; None where no canary has to do with it."""
-        memory, found = service.record.read(), service.read()
-        refuse(job, memory.noted)
+    def _planned(self, service: Service, release: Release) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+        """With the share of traffic that deploying would give it, beside the share that there is now. Raises StaleError
+        for what was taken back."""
+        memory = service.record.read()
+        _refuse_taken_back(service, memory, release)
+        canary, then = state(memory), self._then(memory, service.read(), release)
+        manifest = _manifest(service, then) if then else render(release, service.environment, service.options)
+        return manifest, _manifest(service, canary) if canary else memory.manifest
+
+    def _then(self, memory: Memory, found: Any, release: Release) -> Canary | None:
+        """The canary as deploying the release leaves it; None where no canary has to do with it."""
         stable, canary = memory.release, state(memory)
         if found is None or stable is None:
             return None
-        noted = {**memory.noted, "sequence": job.sequence}
-        if canary is not None and canary.outcome is not Outcome.PROMOTED:
-            if job.release == stable:
-                return self._withdraw(service, replace(memory, noted=noted), canary, holding, say)
-            if job.release == canary.release and canary.running:
-                _split(service, canary, holding, say)
-                service.record.write(replace(memory, noted=noted))
-                return self._beside(service, canary, service.read()), False
-        if job.release.model_digest in {one.model_digest for one in (stable, *memory.served)}:
+        if canary is not None and canary.outcome is not Outcome.PROMOTED and release == stable:
+            after = replace(canary, percent=0, outcome=Outcome.ROLLED_BACK, since=clock.timestamp())
+            return after if canary.running else canary
+        if canary is not None and canary.running and release == canary.release:
+            return canary
+        if release.model_digest in {one.model_digest for one in (stable, *memory.served)}:
             return None  # what has served here comes back at once: whoever rolls back has no time for steps
         first = policy(self.environment.options[STATE]).steps[0]
-        begun = Canary(release=job.release, stable=stable, percent=first, since=clock.timestamp())
+        return Canary(release=release, stable=stable, percent=first, since=clock.timestamp())
+
+    def _with_canary(self, service: Service, job: DeployJob, holding: Holding, say: Say) -> tuple[Serving, bool] | None:
+        """What serves, and was anything changed; None where no canary has to do with it."""
+        memory, found = service.record.read(), service.read()
+        if not job.refuse:
+            _refuse_taken_back(service, memory, job.release)
+        refuse(job, memory.noted)
+        then = self._then(memory, found, job.release)
+        if then is None:
+            return None
+        if not then.running:
+            return self._withdraw(service, job, memory, then, holding, say)
+        noted = {**memory.noted, "sequence": job.sequence}
+        if then == state(memory):
+            _split(service, then, holding, say)
+            service.record.write(replace(memory, noted=noted))
+            return self._beside(service, then, service.read()), False
         brought = self._bring(service, job, holding, say)
+        begun = replace(then, since=clock.timestamp())  # its first step begins now, not before its smoke
         noted = {**noted, STATE: encode(begun), "refused": job.refuse}
         kept = replace(brought, noted=noted, manifest=memory.manifest, served=memory.served)
         service.record.write(kept)
@@ -105,15 +128,19 @@ class KserveCanaryTarget(KserveTarget):
             return bringing.bring(service.record.read(), service.read(), Path(folder), self.schema)
 
     def _withdraw(
-        self, service: Service, memory: Memory, canary: Canary, holding: Holding, say: Say
+        self, service: Service, job: DeployJob, memory: Memory, after: Canary, holding: Holding, say: Say
     ) -> tuple[Serving, bool]:
-        """The stable release is wanted, and a canary may be beside it: take its traffic away."""
-        after = replace(canary, percent=0, outcome=Outcome.ROLLED_BACK, since=clock.timestamp())
-        if canary.running:
+        """The stable release is wanted, and a canary was or is beside it: it gets no traffic. A later commit that wants
+        the stable one has taken the canary back in git, so it may come again."""
+        ends = after != state(memory)
+        changed = ends or bool(difference(_manifest(service, after), service.read()))
+        if changed:
             _split(service, after, holding, say)
+        if ends:
             memory = _recorded(service, memory, after)
-        service.record.write(memory)
-        return self._beside(service, after, service.read()), canary.running
+        noted = {**memory.noted, "sequence": job.sequence, "refused": refused(job, memory.noted)}
+        service.record.write(replace(memory, noted=noted))
+        return self._beside(service, after, service.read()), changed
 
     def _beside(self, service: Service, canary: Canary, found: Any) -> Serving:
         url = service.url(found)
@@ -153,6 +180,20 @@ def state(memory: Memory) -> Canary | None:
         return decode(Canary, document) if document is not None else None
     except CodecError as error:
         raise BackendError(f"the record of the canary can't be read: {error}", docs=DOCS) from None
+
+
+def _refuse_taken_back(service: Service, memory: Memory, release: Release) -> None:
+    """Raises StaleError for a release that lost its traffic before it was promoted, and that git still wants."""
+    canary, digest = state(memory), release.model_digest
+    if canary is None or canary.outcome is not Outcome.ROLLED_BACK or canary.release.model_digest != digest:
+        return
+    if memory.noted.get("refused") == digest:
+        raise StaleError(
+            f"model {digest[:12]} was taken back here while it was a canary",
+            hint="'mlops-ci canary show' says what was seen of it; 'mlops-ci rollback --environment "
+            f"{service.environment}' takes it back in git, too, and after that it can be asked for again",
+            docs=f"{DOCS}#coming-again",
+        )
 
 
 def _manifest(service: Service, canary: Canary) -> dict[str, Any]:

@@ -16,14 +16,17 @@ from mlops_ci.backends.kube_client import Refused
 CONTEXT = 2
 
 
-def dry_run(service: Service, manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """Lines of a unified diff of the InferenceService. Raises BackendError where the apply would be refused."""
+def dry_run(service: Service, manifest: Mapping[str, Any], applied: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Lines of a unified diff of the InferenceService; `applied` is what was applied last, None for unknown.
+
+    Raises BackendError where the apply would be refused.
+    """
     found = service.read()
     try:
         would = service.client.apply(service.path, manifest, force=service.options.force_conflicts, dry_run=True)
     except Refused as error:
         raise service.conflict(error) if error.status == 409 else error from None
-    applied = service.record.read().manifest or manifest  # fields that were ours, and are not any more, go
+    applied = applied or manifest  # fields that were ours, and are not any more, go
     before = _lines(ours(applied, found)) if found else []
     name = f"InferenceService {service.options.namespace}/{service.name}"
     lines = difflib.unified_diff(

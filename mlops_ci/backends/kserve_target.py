@@ -65,9 +65,9 @@ class KserveTarget:
         if not (release.image_reference or release.storage_uri):
             return ()
         service = self._service(release.model, environment)
-        manifest = render(release, environment, service.options)
+        manifest, applied = self._planned(service, release)
         kserve_schema.refuse_invalid(manifest, self.schema)
-        return kserve_diff.dry_run(service, manifest)
+        return kserve_diff.dry_run(service, manifest, applied)
 
     def delete(self, model: str, environment: str) -> None:
         """Delete the object; the record stays."""
@@ -80,6 +80,10 @@ class KserveTarget:
                 service.remove(holding.check)
             if memory.there is not None:
                 service.record.write(memory.serves_nothing())
+
+    def _planned(self, service: Service, release: Release) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+        """What deploying the release would apply, and what was applied last."""
+        return render(release, service.environment, service.options), service.record.read().manifest
 
     def _serving(self, service: Service, found: Any, release: Release) -> Serving:
         memory, url = service.record.read(), service.url(found)

@@ -103,10 +103,10 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
     """A release file's release, held against the registry, or, where that is down, against what has served here.
 
     Raises StaleError for one that nobody registered like this, GateFailed where the environment asks for more. A
-    release that comes back is not asked again.
+    release that comes back, or that is a canary already, is not asked again.
     """
     target = wiring.deployer(session.config, environment)
-    served = named in target.recorded(model.name, environment.name)
+    served = deploy.came_here(named, environment.name, deployer=target)
     try:
         version = session.registry.version_of(model.name, named.model_digest)
         known = version is not None and replace(deploy.release_of(version, model), serving=named.serving) == named

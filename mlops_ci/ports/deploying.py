@@ -67,7 +67,7 @@ class DryRun(Protocol):
 
     def dry_run(self, release: Release, environment: str) -> tuple[str, ...]:
         """Lines of a unified diff, none where nothing would change or nothing can be told. Nothing is changed.
-        BackendError where the deployment would be refused."""
+        BackendError or StaleError where the deployment would be refused."""
 
 
 @runtime_checkable

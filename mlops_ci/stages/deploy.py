@@ -11,6 +11,7 @@ from pathlib import Path
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import BackendError
 from mlops_ci.ports import CanaryTarget, Deployer, DeployJob, DryRun, Registry, Say
+from mlops_ci.records.canary import Canary
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release, Version
 from mlops_ci.records.plans import Action, Step
@@ -35,11 +36,13 @@ class Dock:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What `apply` will do. `serving` is what serves now; `rollback` says that the release has served here before."""
+    """What `apply` will do. `serving` is what serves now, `canary` what has a share of the traffic beside it;
+    `rollback` says that the release has served here before."""
 
     release: Release
     environment: Environment
     serving: Serving | None
+    canary: Canary | None = None
     rollback: bool = False
 
     @property
@@ -52,9 +55,14 @@ class Plan:
         """The plan in words."""
         digest = self.release.model_digest[:12]
         what = f"version {self.release.version} (model {digest}) in {self.environment.name} ({self.environment.target})"
-        now = self.serving
-        if now is not None and now.release == self.release and now.answering and not now.altered:
-            return self._step(Action.DONE, f"{what} serves at {now.url}")
+        now, canary = self.serving, self.canary
+        if now is not None and now.answering and not now.altered:
+            if canary is None and now.release == self.release:
+                return self._step(Action.DONE, f"{what} serves at {now.url}")
+            if canary is not None and canary.release == self.release:
+                return self._step(Action.DONE, f"{what} is a canary with {share(canary)}")
+        if now is not None and canary is not None and now.release == self.release:
+            return self._step(Action.DO, f"serve {what} alone: its canary, version {canary.release.version}, goes")
         instead = ""
         if now is not None:
             another = now.release.model_digest != self.release.model_digest
@@ -94,7 +102,26 @@ def plan(release: Release, environment: Environment, *, deployer: Deployer) -> P
         item.model_digest == release.model_digest for item in deployer.recorded(release.model, environment.name)
     )
     rollback = before and now is not None and now.release.model_digest != release.model_digest
-    return Plan(release=release, environment=environment, serving=now, rollback=rollback)
+    canary = canary_of(deployer, release.model, environment.name)
+    return Plan(release=release, environment=environment, serving=now, canary=canary, rollback=rollback)
+
+
+def canary_of(deployer: Deployer, model: str, environment: str) -> Canary | None:
+    """What has a share of the traffic now; None where nothing has."""
+    found = deployer.canary(model, environment) if isinstance(deployer, CanaryTarget) else None
+    return found if found is not None and found.running else None
+
+
+def share(canary: Canary) -> str:
+    """What it has, in words."""
+    return f"{canary.percent}% of the traffic"
+
+
+def came_here(release: Release, environment: str, *, deployer: Deployer) -> bool:
+    """Whether it serves or has served here, or has a share of the traffic: then it was let in already."""
+    canary = canary_of(deployer, release.model, environment)
+    beside = canary is not None and canary.release == release
+    return beside or release in deployer.recorded(release.model, environment)
 
 
 def changes(planned: Plan, deployer: Deployer) -> tuple[str, ...]:
@@ -131,7 +158,8 @@ def apply(planned: Plan, dock: Dock, *, say: Say, refuse: str = "") -> StageResu
         smoke_by_answers=check_answers,
     )
     serving, changed = dock.deployer.deploy(job, say=say)
-    checks = (_smoked(smoked), _named(release, environment.name, dock))
+    canary = canary_of(dock.deployer, release.model, environment.name)
+    checks = (_smoked(smoked), _named(release, environment.name, canary, dock.registry))
     before = planned.serving.release.model_digest if planned.serving else ""
     details = DeploymentDetails(
         environment=environment.name,
@@ -143,7 +171,8 @@ def apply(planned: Plan, dock: Dock, *, say: Say, refuse: str = "") -> StageResu
         rollback=planned.rollback,
         smoke_rows=sum(smoked),
     )
-    how = "serves" if changed else "serves already"
+    how = f"is a canary with {share(canary)}" if canary is not None else "serves"
+    how = how if changed else f"{how} already"
     return StageResult(
         stage=planned.name,
         model=release.model,
@@ -164,13 +193,11 @@ def _smoked(rows: list[int]) -> Check:
     return Check(name="smoke", status=Status.PASSED, message=f"{rows[0]} answers are those that were judged")
 
 
-def _named(release: Release, environment: str, dock: Dock) -> Check:
+def _named(release: Release, environment: str, canary: Canary | None, registry: Registry) -> Check:
     """The alias names what serves; a canary is named when it is promoted."""
-    target = dock.deployer
-    canary = target.canary(release.model, environment) if isinstance(target, CanaryTarget) else None
-    if canary is None or not canary.running:
-        return pointed(release, environment, dock.registry)
-    text = f"not moved: it is a canary with {canary.percent}% of the traffic"
+    if canary is None:
+        return pointed(release, environment, registry)
+    text = f"not moved: it is a canary with {share(canary)}"
     return Check(name=f"alias {environment}", status=Status.SKIPPED, severity=Severity.WARN, message=text)
 
 

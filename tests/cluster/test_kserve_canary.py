@@ -14,6 +14,7 @@ import pytest
 from mlops_ci.backends.kserve_canary import KserveCanaryTarget
 from mlops_ci.backends.mlflow_registry import MlflowRegistry
 from mlops_ci.backends.prometheus_traffic import PrometheusTraffic
+from mlops_ci.config import release_file
 from mlops_ci.config.canary import policy
 from mlops_ci.config.types import Environment
 from mlops_ci.errors import GateFailed, StaleError
@@ -166,6 +167,46 @@ def test_wanting_the_stable_one_again_withdraws_the_canary(stage: Stage, namespa
     assert (back.release, changed, percent(namespace)) == (stage.releases[0], True, 0)
     assert answers(stage, serving.url, 20) == {1.0: 20}
     assert canary_of(stage).outcome is Outcome.ROLLED_BACK
+    by_hand = {"spec": {"predictor": {"canaryTrafficPercent": 50}}}
+    namespace.api.merge(f"{namespace.service_path(NAME)}?fieldManager=kubectl-edit", by_hand)
+    assert stage.deploy(0, options={"force_conflicts": True})[1], "what somebody gave it is taken away again"
+    assert percent(namespace) == 0
+
+
+def test_what_was_withdrawn_comes_again_once_a_later_commit_has_wanted_the_stable_one(stage: Stage) -> None:
+    stage.deploy(0, sequence=3)
+    stage.deploy(1, sequence=4)
+    begun = canary_of(stage)
+    target_of(stage).shift(begun, dataclasses.replace(begun, percent=0, outcome=Outcome.ROLLED_BACK), ENVIRONMENT)
+    with pytest.raises(StaleError, match="was taken back here while it was a canary") as caught:
+        stage.deploy(1, sequence=5)
+    assert f"rollback --environment {ENVIRONMENT}" in caught.value.hint
+    with pytest.raises(StaleError, match="taken back here"):
+        target_of(stage).dry_run(stage.releases[1], ENVIRONMENT)
+    stage.deploy(0, sequence=6)
+    stage.deploy(1, sequence=7)
+    assert canary_of(stage).running, "git took it back, and brought it again"
+    stage.deploy(0, sequence=7)
+    with pytest.raises(StaleError, match="taken back here"):
+        stage.deploy(1, sequence=7)
+
+
+def test_a_dry_run_shows_the_traffic_as_it_would_be(stage: Stage, namespace: Namespace) -> None:
+    target = target_of(stage)
+    stage.deploy(0)
+    begins = target.dry_run(stage.releases[1], ENVIRONMENT)
+    assert "+    canaryTrafficPercent: 10" in begins
+    assert percent(namespace) is None
+    stage.deploy(1)
+    assert target.dry_run(stage.releases[1], ENVIRONMENT) == (), "it is there already"
+    goes = target.dry_run(stage.releases[0], ENVIRONMENT)
+    assert [line for line in goes if "image:" in line and line[0] in "+-"] == [], "its revision stays the latest one"
+    assert [line for line in goes if line.endswith("0") and line[0] in "+-"] == [
+        "-    canaryTrafficPercent: 10",
+        "+    canaryTrafficPercent: 0",
+    ]
+    stage.deploy(0)
+    assert target.dry_run(stage.releases[0], ENVIRONMENT) == ()
 
 
 def test_a_failed_smoke_is_no_canary(stage: Stage) -> None:
@@ -210,15 +251,19 @@ def look(stage: Stage, url: str, home: Path) -> StageResult:
 
 CONFIG = """\
 version: 1
+tracking: {{uri: "http://127.0.0.1:1"}}
 models:
   toy:
+    build: {{image: registry.invalid/toy}}
     environments:
+      staging: {{target: local}}
       production:
         target: kserve
         namespace: {namespace}
         mode: Knative
         prometheus: http://127.0.0.1:1
         canary: {{window: 1s}}
+        requires: {{verified_in: staging}}
 """
 
 
@@ -231,8 +276,12 @@ def test_the_command_line_looks_at_it_from_anywhere(
     person = Person(tmp_path / "r", {"KUBECONFIG": str(cluster.kubeconfig)})
     person.write("mlops.yaml", CONFIG.format(namespace=namespace.name))
     person.write("dvc.yaml", "stages: {train: {cmd: 'true', outs: [model]}}\n")
+    person.write(f"releases/toy/{ENVIRONMENT}.yaml", release_file.render(stage.releases[1]).decode())
     person.git("init", "-q", "-b", "main")
     person.commit("Config")
+    planned = " ".join(person.mlops("deploy", "--environment", ENVIRONMENT, "--dry-run").split())
+    assert "already done: version 2" in planned, "it is not asked again for what staging no longer serves"
+    assert "is a canary with 10% of the traffic" in planned
     said = person.mlops("canary", "tick", expect=3)
     assert "✗ traffic: no answer from http://127.0.0.1:1" in said
     assert percent(namespace) == 10
