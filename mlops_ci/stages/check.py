@@ -76,6 +76,8 @@ def _pipeline(model: Model, project: Project) -> str:
 
 def _packages(config: Config, model: Model, project: Project) -> Iterator[Check]:
     """An image is built of what files describe; a pipeline that can't be read says so itself."""
+    if not model.build.get("image"):
+        return
     from mlops_ci.stages.build import require_files
 
     place = config.where(f"models.{model.name}.train.environment")
