@@ -323,6 +323,7 @@ CONFIG = """\
 version: 1
 models:
   toy:
+    build: {image: registry.invalid/toy}
     environments:
       production: {target: docker, network: none}
 """

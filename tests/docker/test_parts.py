@@ -20,6 +20,6 @@ def test_what_is_pushed_into_the_registry_has_a_digest(daemon: Daemon, base_imag
     name = f"{registry}/base"
     daemon.docker("tag", base_image, name)
     daemon.docker("push", "--quiet", name)
-    named = daemon.docker("inspect", "--format", "{{index .RepoDigests 0}}", name)
-    assert named.startswith(f"{name}@sha256:")
+    every = daemon.docker("inspect", "--format", "{{range .RepoDigests}}{{.}} {{end}}", name).split()
+    (named,) = [one for one in every if one.startswith(f"{name}@sha256:")]
     assert daemon.docker("pull", "--quiet", named) == named

@@ -61,7 +61,7 @@ def test_an_image_that_cannot_be_built_is_told_before_and_stops_what_needs_it(ju
     said = flat(judged.mlops("plan", expect=2))
     assert "build: blocked by: mlops.yaml:" in said
     assert "train.environment names a Python" in said
-    assert "deploy-production" not in said
+    assert "deploy-production: blocked by: build" in said
     judged.mlops("merge", expect=2)
     assert judged.result("toy", "register")["status"] == "passed"
     assert judged.result("toy", "build")["failure"]["exit_code"] == 2

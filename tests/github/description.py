@@ -168,6 +168,8 @@ def _said(check: Any) -> str:
         check()
     except OpenAPIError as error:
         inner = getattr(error.__cause__, "schema_errors", None) or [error.__cause__ or error]
+        # GitHub says '' where there is no address, as its own description's defaults do, and calls that a URI.
+        inner = [item for item in inner if not (getattr(item, "validator", "") == "format" and item.instance == "")]
         lines = [f"{getattr(item, 'json_path', '')} {item}".strip().partition("\n")[0][:300] for item in inner]
         return "; ".join(lines[:3])
     return ""
