@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -60,7 +61,9 @@ def need(*programs: str) -> None:
 def daemon() -> Iterator[Daemon]:
     """A dockerd without any network of its own: containers run with `--network host` or `none`."""
     need("dockerd", "docker")
-    folder = Path(tempfile.mkdtemp(prefix="mlops-ci-dockerd-"))  # short: a socket's path has 108 bytes at most
+    # Short: a socket's path has 108 bytes at most. Hexadecimal: containerd refuses a name that ends with '_'.
+    folder = Path(tempfile.gettempdir()) / f"mlops-ci-dockerd-{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o700)
     name = folder.name
     words = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
     words += ["--host", f"unix://{folder}/docker.sock", "--bridge=none", "--iptables=false", "--ip-forward=false"]
