@@ -13,8 +13,7 @@ import yaml
 
 from mlops_ci.config.types import Model
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.digests.directory import digest_directory
-from mlops_ci.errors import BackendError, MlopsError, StaleError
+from mlops_ci.errors import BackendError, MlopsError
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.ports import Interpreter, Say
 from mlops_ci.ports.batch import BatchJob, BatchOutput, BatchRows, BatchScorer, Plan, Rows
@@ -23,6 +22,7 @@ from mlops_ci.records.models import Release
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.records.scoring import InputFile, Part, ScoreDetails
 from mlops_ci.stages.scoring import Home, environment_of
+from mlops_ci.stages.stored import bring_model
 
 STAGE = "score"
 PART_ROWS = 1_000_000  # a part has as many row groups as make these; killed, a run loses at most one
@@ -184,16 +184,13 @@ def bring(release: Release, bench: Bench, *, say: Say) -> tuple[Path, Callable[[
         return kept[0], lambda: kept[1]
     say(f"bringing model {release.model_digest[:12]}")
     shutil.rmtree(bench.scratch / "model", ignore_errors=True)
-    stored = bench.home.tracker.fetch(release.run_id, "model", bench.scratch)
-    try:
-        found = digest_directory(stored)[:12] if stored else "nothing"
-    except MlopsError as error:
-        found = str(error)
-    if stored is None or found != release.model_digest[:12]:
-        raise StaleError(
-            f"the stored model is not the one that was released: {found} instead of {release.model_digest[:12]}",
-            hint="somebody changed the artifacts of its run; no row was scored",
-        )
+    stored = bring_model(
+        release.run_id,
+        release.model_digest,
+        bench.scratch,
+        tracker=bench.home.tracker,
+        untouched="no row was scored",
+    )
     return stored, lambda: environment_of(release.run_id, bench.home, bench.scratch, say)
 
 

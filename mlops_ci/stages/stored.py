@@ -12,17 +12,21 @@ from mlops_ci.ports import Described, Tracker
 MODEL = "model"
 
 
-def bring_model(run_id: str, digest: str, into: Path, *, tracker: Tracker) -> Path:
-    """Put a run's model into `into/model`. Raises StaleError where its bytes are not the digest's."""
+def bring_model(
+    run_id: str, digest: str, into: Path, *, tracker: Tracker, untouched: str = "what serves now serves on"
+) -> Path:
+    """Put a run's model into `into/model`. Raises StaleError where its bytes are not the digest's; `untouched` says
+    what that leaves as it was."""
     stored = tracker.fetch(run_id, MODEL, into)
     try:
-        found = digest_directory(stored)[:12] if stored else "nothing"
+        found = digest_directory(stored) if stored else "nothing"
     except MlopsError as error:
         found = str(error)
-    if stored is None or found != digest[:12]:
+    if stored is None or found != digest:
+        found = found[:12] if len(found) == len(digest) else found
         raise StaleError(
             f"the stored model is not the one that was released: {found} instead of {digest[:12]}",
-            hint="somebody changed the artifacts of its run; what serves now serves on",
+            hint=f"somebody changed the artifacts of its run; {untouched}",
         )
     return stored
 
