@@ -108,7 +108,7 @@ def stream(
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         open(log, "ab") as file,
-        _start(_supervised(argv, env), cwd=cwd, env=env, stdin=subprocess.PIPE, stderr=subprocess.STDOUT) as child,
+        _measured(argv, cwd=cwd, env=env) as (child, measure),
     ):
 
         def expire() -> None:
@@ -120,7 +120,8 @@ def stream(
             timer.start()
         try:
             tail = _pump(child, file, on_line, largest_log)
-            peak = _wait(child)
+            child.wait()
+            peak = measure()
         except BaseException:
             _kill(child)
             raise
@@ -177,21 +178,55 @@ def own_python() -> str:
     return sys.executable
 
 
-def _supervised(argv: Sequence[str | Path], env: Mapping[str, str] | None) -> list[str]:
+def _supervised(argv: Sequence[str | Path], env: Mapping[str, str] | None, peak: int = -1) -> list[str]:
     words = [str(word) for word in argv]
     from shutil import which  # late: it brings every compression library, and `check` is to start fast
 
     if which(words[0], path=None if env is None else env.get("PATH")) is None:
         raise MissingProgram(words[0])
-    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")), *words]
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")), str(peak), *words]
+
+
+@contextlib.contextmanager
+def _measured(
+    argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], float | None]]]:
+    """A supervised child, and what tells its peak memory in MB once it has ended (None where it was killed)."""
+    reader, writer = os.pipe()
+    with open(reader, "rb") as peak:
+        try:
+            words = _supervised(argv, env, writer)
+            child = _start(words, cwd=cwd, env=env, stdin=subprocess.PIPE, stderr=subprocess.STDOUT, keep=(writer,))
+        finally:
+            os.close(writer)
+
+        def measure() -> float | None:
+            digits = peak.read()
+            return int(digits) / 2**20 if digits else None
+
+        with child:
+            yield child, measure
 
 
 def _start(
-    words: list[str], *, cwd: Path, env: Mapping[str, str] | None, stdin: int, stderr: int
+    words: list[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    stdin: int,
+    stderr: int,
+    keep: tuple[int, ...] = (),
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            words, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+            words,
+            cwd=cwd,
+            env=env,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+            pass_fds=keep,
         )
     except FileNotFoundError:
         raise MissingProgram(words[0]) from None
@@ -215,18 +250,6 @@ def _pump(
         tail.append(line)
         on_line(line)
     return tuple(tail)
-
-
-def _wait(child: subprocess.Popen[bytes]) -> float | None:
-    """Reap the child ourselves, because only wait4 tells the peak memory of it and its descendants."""
-    try:
-        _, status, usage = os.wait4(child.pid, 0)
-    except ChildProcessError:
-        child.wait()
-        return None
-    child.returncode = os.waitstatus_to_exitcode(status)
-    unit = 1024 * 1024 if os.uname().sysname == "Darwin" else 1024
-    return usage.ru_maxrss / unit
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

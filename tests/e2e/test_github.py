@@ -88,7 +88,7 @@ def test_from_a_merge_to_production(shop: Shop) -> None:
     assert "approved by human" in shop.mlops("status")
 
     faults.add(path="/pulls", status=403, message=f"you sent Bearer {TOKEN}", times=9)
-    failed = shop.debugged("status")
+    failed = shop.debugged("promote", "--environment", "production")
     assert "Traceback" in failed
     assert "you sent Bearer ***" in failed
     assert TOKEN not in failed

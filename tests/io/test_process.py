@@ -55,7 +55,13 @@ def test_both_streams_are_one_and_kept(tmp_path: Path) -> None:
     done, lines = stream(tmp_path, "import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(3)")
     assert (done.code, lines, done.tail) == (3, ["out", "err"], ("out", "err"))
     assert (tmp_path / "logs/a.log").read_text() == "out\nerr\n"
-    assert done.peak_memory_mb is not None and 1 < done.peak_memory_mb < 1000
+
+
+def test_the_peak_is_the_childs_and_not_that_of_the_large_process_that_started_it(tmp_path: Path) -> None:
+    ballast = bytearray(b"x" * 300 * 2**20)
+    done, _ = stream(tmp_path, "x = bytearray(b'x' * 60 * 2**20)")
+    assert len(ballast) and done.peak_memory_mb is not None
+    assert 60 < done.peak_memory_mb < 200
 
 
 def test_megabytes_of_output_are_cut_in_the_log_and_the_end_is_kept(tmp_path: Path) -> None:
