@@ -14,9 +14,10 @@ import select
 import signal
 import socket
 import socketserver
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,18 @@ from tests.serving.servers import Running, launch
 CHUNK = 65536
 
 
-class Servers:
-    """Real model servers by model folder, each started when it is first asked for."""
+def own_python(folder: Path) -> str:
+    """The Python that runs the tests."""
+    return sys.executable
 
-    def __init__(self, home: Path, model: str) -> None:
+
+class Servers:
+    """Real model servers by model folder, each started when first asked for, with the Python that `python` says."""
+
+    def __init__(self, home: Path, model: str, python: Callable[[Path], str] = own_python) -> None:
         self.home = home
         self.model = model
+        self.python = python
         self._running: dict[Path, Running] = {}
         self._starting = threading.Lock()
 
@@ -40,7 +47,7 @@ class Servers:
         with self._starting:
             if folder not in self._running:
                 home = self.home / f"server-{len(self._running)}"
-                self._running[folder] = launch(home, folder, self.model).started()
+                self._running[folder] = launch(home, folder, self.model, python=self.python(folder)).started()
         return self._running[folder].port
 
     def close(self) -> None:
@@ -98,10 +105,16 @@ class Kubelet:
 
 
 @contextlib.contextmanager
-def kubelet(namespace: Namespace, home: Path, model: str, models: Mapping[str, Path]) -> Iterator[Kubelet]:
-    """A kubelet that ends, and its servers, which are named `model`."""
+def kubelet(
+    namespace: Namespace,
+    home: Path,
+    model: str,
+    models: Mapping[str, Path],
+    python: Callable[[Path], str] = own_python,
+) -> Iterator[Kubelet]:
+    """A kubelet that ends, and its servers, which are named `model`. `python` says what runs a model folder."""
     with (
-        contextlib.closing(Servers(home, model)) as servers,
+        contextlib.closing(Servers(home, model, python)) as servers,
         contextlib.closing(Kubelet(namespace, servers, models)) as running,
     ):
         yield running

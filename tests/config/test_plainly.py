@@ -16,12 +16,12 @@ from mlops_ci import yaml12
 from mlops_ci.config import plainly
 from mlops_ci.config.problems import schema
 
-EXAMPLES = sorted(Path(__file__).parents[2].glob("examples/*/mlops.yaml"))
+EXAMPLES = sorted(Path(__file__).parents[2].glob("examples/*/mlops*.yaml"))
 VALIDATOR = Draft202012Validator(schema())
 ODD: list[Any] = [None, True, 0, -1, 1.0, 0.5, 1e9, "", "x", "fail", "5m", "a\n", [], ["x"], [1], {}, {"x": 1}, {1: 2}]
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_examples_are_accepted_without_jsonschema(path: Path) -> None:
     assert plainly.valid(yaml12.load(path.read_bytes()).value, schema())
 
@@ -34,7 +34,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
     return [place for key, item in items for place in [(value, key), *places(item)]]
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_single_mutation_of_an_example_is_judged_alike(path: Path) -> None:
     document = yaml12.load(path.read_bytes()).value
     for index in range(len(places(document))):

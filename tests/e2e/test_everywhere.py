@@ -1,9 +1,9 @@
-"""From a merge to a cluster: registered, built, served here, promoted to Kubernetes, and taken back by a revert."""
+"""The example as a cluster has it: registered, built, served here, promoted to Kubernetes, taken back by a revert."""
 
 from __future__ import annotations
 
 import json
-import sys
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,35 +11,29 @@ from typing import Any
 
 import pytest
 
+from mlops_ci.backends.kept_model import python_of
 from mlops_ci.backends.kserve_options import service_name
 from mlops_ci.io import http
+from mlops_ci.stages.smoke import same
 from tests.cluster.cluster import Cluster, Namespace
 from tests.cluster.fixtures import cluster, namespace
-from tests.cluster.kubelet import Kubelet, kubelet
-from tests.docker.builds import pins
+from tests.cluster.kubelet import kubelet
 from tests.docker.conftest import base_image, daemon, image_cache, registry
 from tests.docker.daemon import Daemon
 from tests.e2e.person import Person
-from tests.e2e.shop import DOWN, TRACKING, ask, flat
-from tests.e2e.toy import config, params
+from tests.e2e.shop import DOWN, flat
+from tests.examples.clone import copy, packages
 
-__all__ = ["base_image", "cluster", "daemon", "image_cache", "namespace", "registry"]
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
-PLACES = """\
-    build: {{image: "{image}", base: "{base}"}}
-    environments:
-      staging: {{target: local}}
-      production: {{target: kserve, namespace: {namespace}, url: "{url}", ready_seconds: 120}}
-"""
-REQUIREMENTS = "-c pins.txt\nmlflow\npandas\nscikit-learn\n"
+__all__ = ["base_image", "cluster", "daemon", "image_cache", "namespace", "packages", "registry"]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.usefixtures("packages")]
+MODEL = "flight-delay"
 
 
 @dataclass(frozen=True)
 class Shop:
-    """A model repository, the cluster that its production is in, and where that answers."""
+    """The example's repository, and where its registry and its production are."""
 
     person: Person
-    node: Kubelet
     models: dict[str, Path]
     registry: str
     production: str
@@ -47,35 +41,41 @@ class Shop:
     def shipped(self, environment: str) -> dict[str, Any]:
         """Merge, and what is served there since."""
         self.person.mlops("merge")
-        details: dict[str, Any] = self.person.result("toy", f"deploy-{environment}")["details"]
+        details: dict[str, Any] = self.person.result(MODEL, f"deploy-{environment}")["details"]
         release: dict[str, Any] = details["release"]
-        kept = self.person.home / f".mlops/serving/toy/staging/kept/{release['model_digest'][:32]}/model"
+        kept = self.person.home / f".mlops/serving/{MODEL}/staging/kept/{release['model_digest'][:32]}/model"
         self.models[release["image_digest"]] = kept  # what the cluster's pods will run
         return release
+
+    def staging(self) -> str:
+        """Where staging answers."""
+        url: str = self.person.result(MODEL, "deploy-staging")["outputs"]["url"]
+        return url
+
+    def answers(self, url: str, release: dict[str, Any]) -> bool:
+        """Whether a place is the release, and says of flights what was said when it was judged."""
+        kept = self.person.home / f".mlops/serving/{MODEL}/staging/kept/{release['model_digest'][:32]}"
+        recorded = json.loads((kept / "smoke.json").read_text())
+        body = json.dumps(recorded["request"]).encode()
+        answer = http.call("POST", f"{url}/v1/models/{MODEL}:predict", body=body)
+        assert answer.headers["x-mlops-model-digest"] == release["model_digest"]
+        return same(json.loads(answer.body)["predictions"], recorded["predictions"])
 
 
 @pytest.fixture
 def shop(
-    toy: Person,
-    cluster: Cluster,
-    namespace: Namespace,
-    daemon: Daemon,
-    registry: str,
-    base_image: str,
-    tmp_path: Path,
+    cluster: Cluster, namespace: Namespace, daemon: Daemon, registry: str, base_image: str, tmp_path: Path
 ) -> Iterator[Shop]:
+    plain = copy(MODEL, tmp_path / MODEL)
+    shutil.copy(plain.home / "mlops-cluster.yaml", plain.home / "mlops.yaml")
+    plain.commit("Serve here and in a cluster")
     models: dict[str, Path] = {}
-    with kubelet(namespace, tmp_path, "toy", models) as node:
-        url = node.address(f"{service_name('toy', 'production', namespace.name)}-predictor")
-        places = PLACES.format(image=f"{registry}/acme/toy", base=base_image, namespace=namespace.name, url=url)
-        text = config(sys.executable).replace("version: 1\n", f"version: 1\n{TRACKING}")
-        text = text[: text.index("    environments:")].replace(f'"{sys.executable}"', "requirements.txt") + places
-        toy.write("mlops.yaml", text)
-        toy.write("requirements.txt", REQUIREMENTS)
-        toy.write("pins.txt", pins())
-        toy.commit("Serve here and in a cluster")
-        person = Person(toy.home, {**daemon.environ, "KUBECONFIG": str(cluster.kubeconfig)})
-        yield Shop(person, node, models, registry, url)
+    with kubelet(namespace, tmp_path, MODEL, models, python=lambda folder: python_of(folder.parent)) as node:
+        url = node.address(f"{service_name(MODEL, 'production', namespace.name)}-predictor")
+        places = {"IMAGE": f"{registry}/acme/{MODEL}", "BASE": base_image}
+        places |= {"NAMESPACE": namespace.name, "PRODUCTION_URL": url, "KUBECONFIG": str(cluster.kubeconfig)}
+        person = Person(plain.home, {**daemon.environ, **places})
+        yield Shop(person, models, registry, url)
         person.mlops("serve", "stop", "--all")
 
 
@@ -87,25 +87,26 @@ def test_a_merge_ships_to_a_cluster_and_a_revert_takes_it_back(shop: Shop) -> No
     assert "register: do: " in planned
     assert "build: do: " in planned
     first = shop.shipped("staging")
-    assert ask(person.result("toy", "deploy-staging")["outputs"]["url"]) == (first["model_digest"], 200)
-    manifest = http.call("GET", f"http://{shop.registry}/v2/acme/toy/manifests/{first['image_digest']}")
+    assert shop.answers(shop.staging(), first)
+    manifest = http.call("GET", f"http://{shop.registry}/v2/acme/{MODEL}/manifests/{first['image_digest']}")
     assert manifest.status == 200, "the image is in the registry, by its digest"
 
     person.mlops("forge", "merge", "1")
     assert shop.shipped("production") == first, "verbatim"
-    assert ask(shop.production) == (first["model_digest"], 200)
+    assert shop.answers(shop.production, first)
 
     person.branch("better")
-    person.write("params.yaml", params("ab"))
-    person.commit("Use b as well")
+    params = (person.home / "params.yaml").read_text()
+    person.write("params.yaml", params.replace("iterations: 10", "iterations: 40").replace("leaves: 7", "leaves: 15"))
+    person.commit("Let the trees grow")
     person.mlops("pull-request")
-    assert person.result("toy", "evaluate")["details"]["verdict"] == "better"
+    assert person.result(MODEL, "evaluate")["details"]["verdict"] == "better"
     person.merge("better")
     second = shop.shipped("staging")
     assert second["image_digest"] != first["image_digest"]
     person.mlops("forge", "merge", "2")
     assert shop.shipped("production") == second
-    assert ask(shop.production) == (second["model_digest"], 200)
+    assert shop.answers(shop.production, second)
     assert "already done" in flat(person.mlops("plan"))
     person.mlops("status")
 
@@ -115,7 +116,7 @@ def test_a_merge_ships_to_a_cluster_and_a_revert_takes_it_back(shop: Shop) -> No
     (person.home / ".mlops/mlflow.db").rename(person.home / ".mlops/gone.db")
     away.mlops("merge")
     (person.home / ".mlops/gone.db").rename(person.home / ".mlops/mlflow.db")
-    assert ask(shop.production) == (first["model_digest"], 200), "taken back with the tracking server down"
+    assert shop.answers(shop.production, first), "taken back with the tracking server down"
     person.mlops("merge")
     person.mlops("status")
     assert len(person.runs()) == runs, "nothing was trained"
@@ -124,6 +125,6 @@ def test_a_merge_ships_to_a_cluster_and_a_revert_takes_it_back(shop: Shop) -> No
 
 def tags(shop: Shop) -> list[str]:
     """What the registry holds."""
-    answer = http.call("GET", f"http://{shop.registry}/v2/acme/toy/tags/list")
+    answer = http.call("GET", f"http://{shop.registry}/v2/acme/{MODEL}/tags/list")
     found: dict[str, Any] = json.loads(answer.body)
     return sorted(found["tags"] or [])

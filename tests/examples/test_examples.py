@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,41 +16,21 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.docs.test_docs import PLAYED
 from tests.e2e.person import Person
+from tests.examples.clone import ROOT, copy, packages
 from tests.processes import working_in
 
-pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(1200)]
-ROOT = Path(__file__).parents[2]
+__all__ = ["packages"]
+pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(1200), pytest.mark.usefixtures("packages")]
+CHANGING = (
+    r"\d{4}-\d\d-\d\dT[\d:]+Z",
+    r"\b[0-9a-f]{12,64}\b",
+    r"(?<=127\.0\.0\.1:)\d+",
+    r"(?<=on port )\d+",
+    r"(\b\d+ min )?\b[\d.]+ s\b",
+)
 UNKNOWN_AT_DEPARTURE = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum"}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _packages(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Build the examples' environment first, so that a missing package index is told apart from a failure."""
-    needed = ROOT / "examples/flight-delay/requirements.txt"
-    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    venv = tmp_path_factory.mktemp("probe") / "venv"
-    subprocess.run([uv, "venv", "-q", venv], check=True)
-    words: list[str | Path] = [uv, "pip", "install", "-q", "--dry-run", "--python", venv, "-r", needed]
-    done = subprocess.run(words, capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"the package index cannot be reached: {done.stderr.strip().splitlines()[-1:]}")
-
-
-def copy(name: str, to: Path) -> Person:
-    """The example as a fresh clone would hold it, committed."""
-    example = ROOT / "examples" / name
-    words = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-    for path in subprocess.run(words, cwd=example, check=True, capture_output=True, text=True).stdout.split("\0")[:-1]:
-        (to / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(example / path, to / path)
-    person = Person(to)
-    person.git("init", "-q", "-b", "main")
-    person.git("commit", "-q", "--allow-empty", "-m", "Start")
-    person.branch("first")
-    person.git("add", "-A")
-    person.commit("Bring the models")
-    return person
 
 
 def test_the_demo_plays_as_announced(tmp_path: Path) -> None:
@@ -65,18 +44,29 @@ def test_the_demo_plays_as_announced(tmp_path: Path) -> None:
     assert done.returncode == 0, said[-5000:]
     (home,) = tmp_path.glob("mlops-ci-demo-*/flight-delay")
     pages = {path.name for path in (home / ".mlops/reports").glob("*.html")}
-    assert pages == {"1-first-model.html", "2-grow.html", "3-haste.html", "4-holidays.html"}
+    assert pages == {"1-first-model.html", "2-grow.html", "3-haste.html", "4-holidays.html", "6-shaken.html"}
     assert "2014-01-01" in said, "the failing rows are named"
-    assert len(Person(home).runs()) == 3, "the broken data trained nothing, and neither did any merge"
+    assert len(Person(home).runs()) == 4, "the broken data trained nothing, and neither did any merge"
     assert said.count("production answers") == 4
     assert not working_in(tmp_path), "what the demo served is stopped"
     verdicts = [
         run.data.tags["mlops_ci.judgement"] for run in sorted(Person(home).runs(), key=lambda r: r.info.start_time)
     ]
-    assert [json.loads(text)["verdict"] for text in verdicts] == ["first", "better", "worse"]
+    assert [json.loads(text)["verdict"] for text in verdicts] == ["first", "better", "worse", "better"]
     (shown,) = re.findall(r"^```text\n(flight-delay: .*)$", (ROOT / "README.md").read_text("utf-8"), re.M)
     assert shown in " ".join(said.split()), "the README shows what the demo prints"
+    printed = alike(said)
+    for page in PLAYED:
+        for block in re.findall(r"^```text\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.M | re.S):
+            assert [line for line in block.splitlines() if alike(line) not in printed] == [], page
     _nothing_leaks(home)
+
+
+def alike(text: str) -> str:
+    """What was printed, on one line, without what differs from run to run: digests, ports, seconds and times."""
+    for changing in CHANGING:
+        text = re.sub(changing, "?", text)
+    return " ".join(text.split())
 
 
 def _nothing_leaks(home: Path) -> None:

@@ -106,11 +106,13 @@ def ask(
     return Answer(status=response.status, headers=found, body=response.read())
 
 
-def command(home: Path, model: Path, name: str, options: Sequence[str] = (), digest: str = "") -> list[str]:
+def command(
+    home: Path, model: Path, name: str, options: Sequence[str] = (), digest: str = "", python: str = sys.executable
+) -> list[str]:
     """The server's command line."""
     digest = digest or digest_directory(model)
     words = ["--model", str(model), "--name", name, "--digest", digest, "--ready-file", str(home / "ready.json")]
-    return [sys.executable, "-m", "mlops_ci.serving", *words, *options]
+    return [python, "-m", "mlops_ci.serving", *words, *options]
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -123,7 +125,13 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def launch(
-    home: Path, model: Path, name: str, *, settings: Mapping[str, Any] | None = None, standby: int | None = None
+    home: Path,
+    model: Path,
+    name: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    standby: int | None = None,
+    python: str = sys.executable,
 ) -> Running:
     """Start a server; `started()` waits for it."""
     home.mkdir(parents=True, exist_ok=True)
@@ -135,7 +143,7 @@ def launch(
         options += ["--standby-fd", str(standby)]
     with open(home / "ready.log", "wb") as log:
         process = subprocess.Popen(
-            command(home, model, name, options),
+            command(home, model, name, options, python=python),
             cwd=home,
             env=environment(home),
             stdout=log,
