@@ -10,6 +10,7 @@ from datetime import date
 
 from mlops_ci.config.types import Config, Model
 from mlops_ci.digests.imports import import_checks
+from mlops_ci.digests.paths import ancestors
 from mlops_ci.digests.sources import Project
 from mlops_ci.errors import ConfigError, MlopsError, PipelineError
 from mlops_ci.records.results import Check, Severity, Status
@@ -58,6 +59,7 @@ def _model(config: Config, model: Model, project: Project | None) -> Iterator[Ch
     if project is not None:
         yield from _packages(config, model, project)
         yield _try("pipeline", model, config.where(f"{prefix}.train"), lambda: _pipeline(model, project))
+        yield from _dvc(model, project, config.where(f"{prefix}.train"))
         yield from _imports(model, project)
         if model.evaluate is not None:
             place = config.where(f"{prefix}.evaluate.holdout")
@@ -72,6 +74,14 @@ def _pipeline(model: Model, project: Project) -> str:
     inputs = model_inputs(model, project)
     names = ", ".join(item.name for item in inputs.stages)
     return f"{model.train.pipeline}: {names} (inputs {inputs.digest[:12]})"
+
+
+def _dvc(model: Model, project: Project, place: str) -> Iterator[Check]:
+    """Only what is wrong: training would say so as well, but after the data was validated."""
+    pipeline = full_path(model, model.train.pipeline, project)
+    if not any(folder in project.dvc_roots for folder in ancestors(pipeline)):
+        message = "DVC is not set up in this repository (dvc init && git add .dvc .dvcignore)"
+        yield _failed(f"{model.name} DVC", message, place)
 
 
 def _packages(config: Config, model: Model, project: Project) -> Iterator[Check]:

@@ -46,6 +46,7 @@ def repository(tmp_path: Path) -> Repository:
     """A model on main."""
     made = Repository.create(tmp_path / "repository")
     made.write("mlops.yaml", CONFIG)
+    made.write(".dvc/config")
     return made.pipeline()
 
 
@@ -86,6 +87,11 @@ def test_check_tells_them_too(repository: Repository) -> None:
     repository.write("features.py", "x = 1\n")
     done = run(repository, "check")
     assert "warning toy undeclared import: stage 'train': train.py:1 imports features.py" in done.stdout
+
+
+def test_check_tells_that_dvc_is_not_set_up(repository: Repository) -> None:
+    (repository.root / ".dvc/config").unlink()
+    assert "toy DVC: DVC is not set up in this repository (dvc init" in run(repository, "check", expect=2).stdout
 
 
 WAIVED = """\
