@@ -133,13 +133,13 @@ def _approved(proposal: Proposal, forge: Forge) -> tuple[str, ...]:
 
 
 def _result(promotion: Promotion, outcome: Outcome) -> StageResult:
-    number = f"#{outcome.number} " if outcome.number else ""
+    done = f"pull request #{outcome.number} {outcome.action.value}: " if outcome.number else ""
     passed = outcome.action in PASSING
     return StageResult(
         stage=f"promote-{promotion.target.name}",
         model=promotion.model.name,
         status=Status.PASSED if passed else Status.SKIPPED,
-        reason=f"pull request {number}{outcome.action.value}: {outcome.reason}",
+        reason=f"{done}{outcome.reason}",
         outputs={"pr": str(outcome.number or ""), "pr-url": outcome.url},
         details=encode(outcome),
     )
