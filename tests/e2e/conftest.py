@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from mlops_ci.io import files
 from tests.e2e.person import Person
 from tests.e2e.shop import copied, opened
 from tests.e2e.toy import crowned, first_model
@@ -26,8 +29,18 @@ def crown() -> Callable[[Person, str], None]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The opened shop, made once."""
-    return opened(tmp_path_factory.mktemp("template") / "toy")
+    """The opened shop, made once for all workers: by the first that needs it, while others wait."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    home, made = shared / "template/toy", shared / "template/made"
+    with files.lock(shared / "template.lock", busy="", wait=True):
+        if not made.exists():
+            shutil.rmtree(home.parent, ignore_errors=True)  # of one that failed half-way
+            home.parent.mkdir()
+            opened(home)
+            made.touch()
+    return home
 
 
 @pytest.fixture
