@@ -11,7 +11,7 @@ from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.ports import Say
 
 LOCAL = "http+docker://"  # what docker-py makes of a Unix socket
-DOCS = "deploy.md#the-target-docker"
+DOCS = "docker.md"
 
 
 @contextlib.contextmanager

@@ -191,7 +191,7 @@ def _refuse_another_port(job: DeployJob, keeper: KeeperClient) -> None:
         raise ConfigError(
             f"{model} is served in {environment} on port {serves}, and mlops.yaml asks for {wanted}",
             hint=f"'mlops-ci serve stop {model} {environment}' and then 'mlops-ci merge' moves it",
-            docs="deploy.md#the-target-local",
+            docs="local.md",
         )
 
 

@@ -46,7 +46,7 @@ def refuse(job: DeployJob, before: Mapping[str, Any]) -> None:
         raise StaleError(
             f"model {digest[:12]} was taken back here",
             hint="merge its pull request, or 'mlops-ci rollback --to VERSION --now' serves it again",
-            docs="deploy.md#taking-back",
+            docs="rollback.md",
         )
 
 

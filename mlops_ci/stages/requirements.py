@@ -59,14 +59,14 @@ def _served_in(
         raise GateFailed(
             f"version {release.version} does not serve in {place}, which must come first",
             hint=f"deploy it to {place}, or change 'requires' of the environment",
-            docs="deploy.md#requirements",
+            docs="promotion.md#requirements",
         )
     since = datetime.strptime(serving.since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     if soak and now - since < duration(soak):
         raise GateFailed(
             f"version {release.version} has served in {place} only since {serving.since}; {soak} are asked for",
             hint="run the same command again later",
-            docs="deploy.md#requirements",
+            docs="promotion.md#requirements",
         )
 
 
@@ -77,7 +77,7 @@ def _approved(release: Release, target: Environment, count: int, brought_by: str
             f"{target.name} asks for {count} approvals; what brought version {release.version} has {len(people)}",
             hint="revert it, have the promotion approved (on GitHub, or by 'mlops-ci forge approve NUMBER' where pull "
             "requests live here), and merge it again",
-            docs="deploy.md#requirements",
+            docs="promotion.md#requirements",
         )
 
 

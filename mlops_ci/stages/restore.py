@@ -21,7 +21,7 @@ from mlops_ci.errors import ConfigError, MlopsError, PipelineError, UsageError
 from mlops_ci.records.models import Release
 from mlops_ci.stages.inputs import judgement_digest, model_inputs
 
-DOCS = "deploy.md#taking-back"
+DOCS = "rollback.md"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from tests.digests.repository import Repository
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PLAYED = {"docs/local.md", "docs/promotion.md", "docs/rollback.md"}  # tests/examples: the demo prints what they show
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -75,7 +76,7 @@ def test_every_snippet_is_of_a_kind_that_is_tested(tmp_path: Path) -> None:
             assert text.startswith(("version:", "# yaml-language-server:", "apiVersion:")), page
             assert list(yaml.safe_load_all(text)) is not None
     assert {page for page, _ in snippets("python")} == {"docs/evaluation.md", "docs/score.md"}
-    texts = {"README.md", "docs/audit.md", "docs/cli.md", "docs/forge.md", "docs/serving.md"}
+    texts = {"README.md", "docs/audit.md", "docs/cli.md", "docs/forge.md", "docs/serving.md", *PLAYED}
     assert {page for page, _ in snippets("text")} == texts
 
 
@@ -122,6 +123,17 @@ def test_commands_exist_with_their_options(page: Path) -> None:
             command = named(words[1:])
             known = {option for p in command.params if isinstance(p, click.Option) for option in p.opts}
             assert {word for word in words[2:] if word.startswith("-")} <= known, line
+
+
+@pytest.mark.parametrize("page", ["build", "docker", "kserve", "local", "promotion", "rollback"])
+def test_what_a_table_says_of_failures_is_said(page: str) -> None:
+    """Each piece between dots of a message in a table `it says | what to do` stands in the code."""
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "mlops_ci").rglob("*.py"))
+    code = re.sub(r'"\s*\n\s*f?"', "", code)  # a text of two lines
+    rows = re.findall(r"^\| `([^|]+)` \|", (ROOT / f"docs/{page}.md").read_text("utf-8"), re.MULTILINE)
+    pieces = [piece.strip(" ,:;") for row in rows for piece in re.split("…|`.*?`", row)]
+    long = [piece for piece in pieces if len(piece) > 8 and " " in piece]
+    assert [piece for piece in long if piece not in code] == []
 
 
 def test_every_page_an_error_names_exists() -> None:
