@@ -125,7 +125,7 @@ def test_commands_exist_with_their_options(page: Path) -> None:
             assert {word for word in words[2:] if word.startswith("-")} <= known, line
 
 
-@pytest.mark.parametrize("page", ["build", "docker", "kserve", "local", "promotion", "rollback"])
+@pytest.mark.parametrize("page", ["docker", "kserve", "local", "promotion", "rollback"])
 def test_what_a_table_says_of_failures_is_said(page: str) -> None:
     """Each piece between dots of a message in a table `it says | what to do` stands in the code."""
     code = "".join(path.read_text("utf-8") for path in (ROOT / "mlops_ci").rglob("*.py"))
