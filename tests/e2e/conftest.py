@@ -11,7 +11,7 @@ import pytest
 
 from mlops_ci.io import files
 from tests.e2e.person import Person
-from tests.e2e.shop import copied, opened
+from tests.e2e.shop import begun, copied, opened
 from tests.e2e.toy import crowned, first_model
 
 
@@ -28,19 +28,38 @@ def crown() -> Callable[[Person, str], None]:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The opened shop, made once for all workers: by the first that needs it, while others wait."""
-    shared = tmp_path_factory.getbasetemp()
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy, judged and merged, made once."""
+    return once(tmp_path_factory, "start", begun)
+
+
+@pytest.fixture(scope="session")
+def template(start: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The opened shop, made once."""
+    return once(tmp_path_factory, "template", lambda home: opened(start, home))
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A repository that all workers copy: the first that needs it makes it, while the others wait."""
+    shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    home, made = shared / "template/toy", shared / "template/made"
-    with files.lock(shared / "template.lock", busy="", wait=True):
+    home, made = shared / name / "toy", shared / name / "made"
+    with files.lock(shared / f"{name}.lock", busy="", wait=True):
         if not made.exists():
             shutil.rmtree(home.parent, ignore_errors=True)  # of one that failed half-way
             home.parent.mkdir()
-            opened(home)
+            make(home)
             made.touch()
     return home
+
+
+@pytest.fixture
+def fresh(start: Path, tmp_path: Path) -> Iterator[Person]:
+    """The toy in two environments, judged and merged; whatever it serves is stopped at the end."""
+    person = copied(start, tmp_path / "toy")
+    yield person
+    person.mlops("serve", "stop", "--all")
 
 
 @pytest.fixture

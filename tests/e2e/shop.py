@@ -27,16 +27,23 @@ def two_environments(toy: Person, wants: str = WANTS) -> None:
     toy.commit("Serve in two environments")
 
 
-def opened(home: Path) -> Path:
-    """A shop whose first model is version 1, served in staging, production's champion, and proposed for production.
-
-    Three branches were judged against it: `better` is, `near` is as good as that, `noise` is no worse than version 1
-    and far worse than the others. Nothing serves while it is copied.
-    """
+def begun(home: Path) -> Path:
+    """The toy in two environments, whose first model is judged and merged, and not shipped yet."""
     toy = first_model(home)
     two_environments(toy)
     toy.mlops("pull-request")
     toy.merge("first")
+    return home
+
+
+def opened(start: Path, home: Path) -> Path:
+    """What has begun goes on: its first model is version 1, served in staging, production's champion, and proposed
+    for production.
+
+    Three branches were judged against it: `better` is, `near` is as good as that, `noise` is no worse than version 1
+    and far worse than the others. Nothing serves while it is copied.
+    """
+    toy = copied(start, home)
     toy.mlops("merge")
     crowned(toy, "toy")
     toy.mlops("serve", "stop", "--all")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from tests.e2e.shop import DOWN, ask, flat, served, two_environments
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-@pytest.fixture
-def fresh(toy: Person) -> Iterator[Person]:
-    """The toy with two environments; whatever it serves is stopped at the end."""
-    two_environments(toy)
-    yield toy
-    toy.mlops("serve", "stop", "--all")
-
-
 def judged(shop: Person, branch: str) -> None:
     """Judge the branch at hand and merge it."""
     shop.mlops("pull-request")
@@ -29,7 +20,6 @@ def judged(shop: Person, branch: str) -> None:
 
 
 def test_from_a_merge_to_production_and_back(fresh: Person) -> None:
-    judged(fresh, "first")
     planned = flat(fresh.mlops("merge", "--dry-run"))
     assert "register: do: register model" in planned
     assert "deploy-staging: do: serve version (next)" in planned
@@ -98,17 +88,17 @@ def test_from_a_merge_to_production_and_back(fresh: Person) -> None:
     assert len(fresh.runs()) == runs, "nothing was trained"
 
 
-def test_what_nobody_judged_is_not_shipped(fresh: Person) -> None:
-    assert "is not on main: only what was merged is shipped" in flat(fresh.mlops("merge", expect=2))
-    fresh.git("checkout", "-q", "main")
-    fresh.git("merge", "-q", "first")
-    said = flat(fresh.mlops("merge", expect=11))
+def test_what_nobody_judged_is_not_shipped(toy: Person) -> None:
+    two_environments(toy)
+    assert "is not on main: only what was merged is shipped" in flat(toy.mlops("merge", expect=2))
+    toy.git("checkout", "-q", "main")
+    toy.git("merge", "-q", "first")
+    said = flat(toy.mlops("merge", expect=11))
     assert "nothing was trained with the inputs of this commit" in said
-    assert not (fresh.home / ".mlops/serving").exists()
+    assert not (toy.home / ".mlops/serving").exists()
 
 
 def test_a_release_that_fails_its_smoke_leaves_the_old_one_serving(fresh: Person) -> None:
-    judged(fresh, "first")
     fresh.mlops("merge")
     staging = served(fresh, "staging")
     first = ask(staging["url"])
@@ -133,7 +123,6 @@ def _newer(path: Path, shop: Person) -> bool:
 
 
 def test_a_stored_model_that_was_changed_is_not_served(fresh: Person) -> None:
-    judged(fresh, "first")
     (model,) = (fresh.home / ".mlops/artifacts").rglob("MLmodel")
     (model.parent / "one more").write_text("")
     said = flat(fresh.mlops("merge", expect=11))
@@ -142,7 +131,6 @@ def test_a_stored_model_that_was_changed_is_not_served(fresh: Person) -> None:
 
 
 def test_a_release_file_that_nobody_wrote_is_refused(fresh: Person) -> None:
-    judged(fresh, "first")
     fresh.mlops("merge")
     fresh.mlops("forge", "merge", "1")
     assert "production asks for 1 approvals" in flat(fresh.mlops("merge", expect=10))
@@ -153,7 +141,6 @@ def test_a_release_file_that_nobody_wrote_is_refused(fresh: Person) -> None:
 
 
 def test_a_reverted_promotion_serves_nothing_and_rules_nobody_judged_by_ship_nothing(fresh: Person) -> None:
-    judged(fresh, "first")
     fresh.mlops("merge")
     fresh.mlops("forge", "approve", "1")
     fresh.mlops("forge", "merge", "1")
