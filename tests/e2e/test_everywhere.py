@@ -17,7 +17,7 @@ from mlops_ci.io import http
 from mlops_ci.stages.smoke import same
 from tests.cluster.cluster import Cluster, Namespace
 from tests.cluster.fixtures import cluster, namespace
-from tests.cluster.kubelet import kubelet
+from tests.cluster.kubelet import Kubelet, kubelet
 from tests.docker.conftest import base_image, daemon, image_cache, registry
 from tests.docker.daemon import Daemon
 from tests.e2e.person import Person
@@ -34,6 +34,7 @@ class Shop:
     """The example's repository, and where its registry and its production are."""
 
     person: Person
+    node: Kubelet
     models: dict[str, Path]
     registry: str
     production: str
@@ -45,6 +46,7 @@ class Shop:
         release: dict[str, Any] = details["release"]
         kept = self.person.home / f".mlops/serving/{MODEL}/staging/kept/{release['model_digest'][:32]}/model"
         self.models[release["image_digest"]] = kept  # what the cluster's pods will run
+        self.node.servers.port(kept)  # a real pod is ready no sooner than its server
         return release
 
     def staging(self) -> str:
@@ -75,7 +77,7 @@ def shop(
         places = {"IMAGE": f"{registry}/acme/{MODEL}", "BASE": base_image}
         places |= {"NAMESPACE": namespace.name, "PRODUCTION_URL": url, "KUBECONFIG": str(cluster.kubeconfig)}
         person = Person(plain.home, {**daemon.environ, **places})
-        yield Shop(person, models, registry, url)
+        yield Shop(person, node, models, registry, url)
         person.mlops("serve", "stop", "--all")
 
 
