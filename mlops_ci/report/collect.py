@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mlops_ci.errors import BackendError
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import CodecError, decode
+from mlops_ci.records.details import DETAILS, check_details
 from mlops_ci.records.evaluation import EvaluationDetails
 from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.training import RegistrationDetails, TrainingDetails
 from mlops_ci.records.validation import ValidationDetails
 
-STAGES = ("affected", "validate", "train", "evaluate", "register")
+STAGES = tuple(DETAILS)
 Details = TypeVar("Details")
 
 
@@ -88,7 +89,7 @@ def _collect(workspace: Workspace, model: str) -> ModelReport:
         try:
             result = workspace.read_result(model, stage)
             if result is not None:
-                _check(result)
+                check_details(result)
                 results.append(result)
         except (BackendError, CodecError) as error:
             notes.append(f"the result of {stage} is not readable: {error}")
@@ -98,17 +99,3 @@ def _collect(workspace: Workspace, model: str) -> ModelReport:
         listed = ", ".join(sorted(commit[:12] for commit in commits))
         notes.append(f"these results are of different commits ({listed}); run the pull request again")
     return ModelReport(model=model, results=tuple(results), notes=tuple(notes))
-
-
-_KINDS: dict[str, Any] = {
-    "affected": Affected,
-    "validate": ValidationDetails,
-    "train": TrainingDetails,
-    "evaluate": EvaluationDetails,
-    "register": RegistrationDetails,
-}
-
-
-def _check(result: StageResult) -> None:
-    if result.details:
-        decode(_KINDS[result.stage], result.details)
