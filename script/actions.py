@@ -14,7 +14,7 @@ from mlops_ci.cli.announce import OUTPUTS
 from mlops_ci.cli.main import COMMANDS, variables
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("validate", "train", "evaluate", "report", "register", "build", "deploy", "promote")
+STAGES = ("validate", "train", "evaluate", "report", "register", "build", "deploy", "promote", "publish")
 NOT_INPUTS = ("--json", "--quiet", "--help", "--output", "--format")
 NOTE = "# Written by script/docs from the command; edit that.\n"
 FOLDER = {"description": "The folder to run in, from the workspace.", "required": False, "default": "."}
@@ -25,7 +25,7 @@ RUN = ("pull-request", "merge", "plan", "status")
 def actions() -> dict[str, str]:
     """Path from the root → text of every action that is written from a command."""
     found = {f"actions/{name}/action.yml": stage(name) for name in STAGES}
-    return {"action.yml": umbrella(), **found}
+    return {"action.yml": umbrella(), **found, "actions/canary/action.yml": stage("canary tick")}
 
 
 def stage(name: str) -> str:
@@ -33,7 +33,7 @@ def stage(name: str) -> str:
     options = options_of(name)
     inputs = {option_input(option): described(option) for option in options}
     env = {variables(name, long(option))[0]: f"${{{{ inputs.{option_input(option)} }}}}" for option in options}
-    help_ = COMMANDS[name][1]
+    help_ = command_of(name).get_short_help_str(limit=1000)
     return document(f"mlops-ci {name}", help_, inputs, env, f'"$GITHUB_ACTION_PATH/../../bin/mlops-ci" {name}')
 
 
@@ -83,9 +83,17 @@ def document(name: str, description: str, inputs: Mapping[str, Any], env: Mappin
 
 def options_of(name: str) -> list[click.Option]:
     """The options of a command that are inputs of its action, the shared ones last."""
-    command: click.Command = import_module(f"mlops_ci.cli.{COMMANDS[name][0]}").command
-    found = [item for item in command.params if isinstance(item, click.Option) and long(item) not in NOT_INPUTS]
+    found = [
+        item for item in command_of(name).params if isinstance(item, click.Option) and long(item) not in NOT_INPUTS
+    ]
     return sorted(found, key=lambda item: len(variables(name, long(item))))
+
+
+def command_of(name: str) -> click.Command:
+    """A command, or one of a group: `canary tick`."""
+    word, _, below = name.partition(" ")
+    command: click.Command = import_module(f"mlops_ci.cli.{COMMANDS[word][0]}").command
+    return command.commands[below] if below and isinstance(command, click.Group) else command
 
 
 def long(option: click.Option) -> str:
