@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from actions import actions
+from actions import actions, page
 from mlops_ci.cli.main import COMMANDS, root
 from mlops_ci.config.problems import schema
 from workflows import workflows
@@ -158,7 +158,13 @@ def described(command: click.Command, name: str, level: int = 2) -> Iterator[str
 def main() -> int:
     """Write the pages, or with --check exit 1 where one is not current."""
     assert root.name
-    pages = {"docs/configuration.md": configuration(), "docs/cli.md": commands(), **actions(), **workflows()}
+    pages = {
+        "docs/configuration.md": configuration(),
+        "docs/cli.md": commands(),
+        "docs/actions.md": page(),
+        **actions(),
+        **workflows(),
+    }
     stale = [name for name, text in pages.items() if _read(ROOT / name) != text]
     if "--check" in sys.argv:
         for name in stale:
