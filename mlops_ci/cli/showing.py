@@ -29,6 +29,7 @@ from mlops_ci.report import comment
 from mlops_ci.report.check_run import check_run
 from mlops_ci.report.clean import plain
 from mlops_ci.report.collect import ModelReport, Report, collect, of_commits
+from mlops_ci.report.fingerprint import fingerprint
 from mlops_ci.report.standing import Standing, standing
 from mlops_ci.stages.show import show
 
@@ -47,6 +48,7 @@ def publish(report: Report, about: About, *, reviewing: Reviewing) -> Shown:
         comment=comment.render(report, about),
         fresh=bool(report.models) or about.expected is None,
         checks=checks,
+        fingerprint=fingerprint(report, about),
     )
     return show(publication, reviewing=reviewing)
 
