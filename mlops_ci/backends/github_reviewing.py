@@ -32,3 +32,6 @@ class GitHubReviewing:
 
     def deployed(self, deployed: Deployed) -> None:
         Deployments(self.api).record(deployed)
+
+    def latest(self, environment: str) -> Deployed | None:
+        return Deployments(self.api).latest(environment)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 
-from mlops_ci.cli import wiring
 from mlops_ci.cli.announce import OUTPUTS, SUMMARY_BYTES, append, findings, folder, summarise
 from mlops_ci.cli.console import Console
 from mlops_ci.cli.session import Session
@@ -88,7 +87,7 @@ def publish_judged(session: Session, names: Sequence[str]) -> None:
 def publish_here(session: Session, around: GitHubContext, about: About, report: Report) -> None:
     """Publish a report from this job, if it may, and tell what became of it."""
     console = session.console
-    reviewing = wiring.reviewing(session.config)
+    reviewing = session.reviewing
     if reviewing is None:
         console.say("nothing is published: the pull requests live in this repository, not on GitHub")
     elif around.fork:

@@ -32,3 +32,6 @@ class Reviewing(Protocol):
 
     def deployed(self, deployed: Deployed) -> None:
         """Record where a commit is deployed, and how that stands; a success retires what was there before."""
+
+    def latest(self, environment: str) -> Deployed | None:
+        """The newest record of an environment as it stands, whoever made it; None where there is none."""
