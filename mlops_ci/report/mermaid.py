@@ -28,7 +28,7 @@ def drops(slices: Sequence[SliceResult]) -> str:
         "xychart-beta",
         f'    title "{word(metric)} lost by slice; the line is what it may lose"',
         f"    x-axis [{names}]",
-        f'    y-axis "lost" {low:.4g} --> {high * 1.1 or 1:.4g}',
+        f"    y-axis {low:.4g} --> {high * 1.1 or 1:.4g}",
         f"    bar [{', '.join(f'{value:.4g}' for value in values)}]",
         f"    line [{', '.join([f'{allowed:.4g}'] * len(shown))}]",
     ]
