@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 
-from mlops_ci.cli import wiring
 from mlops_ci.cli.announce import OUTPUTS, SUMMARY_BYTES, append, findings, folder, summarise
 from mlops_ci.cli.console import Console
 from mlops_ci.cli.session import Session
@@ -29,6 +28,7 @@ from mlops_ci.report import comment
 from mlops_ci.report.check_run import check_run
 from mlops_ci.report.clean import plain
 from mlops_ci.report.collect import ModelReport, Report, collect, of_commits
+from mlops_ci.report.fingerprint import fingerprint
 from mlops_ci.report.standing import Standing, standing
 from mlops_ci.stages.show import show
 
@@ -47,6 +47,7 @@ def publish(report: Report, about: About, *, reviewing: Reviewing) -> Shown:
         comment=comment.render(report, about),
         fresh=bool(report.models) or about.expected is None,
         checks=checks,
+        fingerprint=fingerprint(report, about),
     )
     return show(publication, reviewing=reviewing)
 
@@ -86,7 +87,7 @@ def publish_judged(session: Session, names: Sequence[str]) -> None:
 def publish_here(session: Session, around: GitHubContext, about: About, report: Report) -> None:
     """Publish a report from this job, if it may, and tell what became of it."""
     console = session.console
-    reviewing = wiring.reviewing(session.config)
+    reviewing = session.reviewing
     if reviewing is None:
         console.say("nothing is published: the pull requests live in this repository, not on GitHub")
     elif around.fork:
