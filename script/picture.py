@@ -63,6 +63,7 @@ def judged(home: Path) -> None:
         played.git("commit", "-qm", "Start the repository")
         played.pull_request(1, "Bring the first model", "first-model", demo.bring_the_example, expect=0)
         played.merge("first-model")
+        played.promote(1)
         played.pull_request(2, "Let the trees grow", "grow", demo.params(iterations=40, leaves=15), expect=0)
     finally:
         played.stop()

@@ -32,6 +32,7 @@ from mlops_ci.report.fingerprint import fingerprint
 from mlops_ci.report.standing import Standing, standing
 from mlops_ci.stages.show import show
 
+LONGEST_PATH = 1_000
 LEVELS = {"error": Level.FAILURE, "warning": Level.WARNING, "notice": Level.NOTICE}
 
 
@@ -59,14 +60,24 @@ def marker(about: About) -> str:
 
 
 def places(model: ModelReport, about: About) -> Iterator[Annotation]:
-    """What was found, at its line; what has no place is in the check's summary alone."""
+    """What was found, at its line; what has no place in the repository is in the check's summary alone."""
     for result in model.results:
         for item in findings(result, about.folder):
-            if item.file:
-                level = LEVELS[item.level]
-                yield Annotation(
-                    path=item.file, line=item.line or 1, level=level, title=item.title, message=item.message
-                )
+            if not inside(item.file):
+                continue
+            yield Annotation(
+                path=item.file,
+                line=item.line or 1,
+                level=LEVELS[item.level],
+                title=item.title,
+                message="\n".join(map(plain, item.message.splitlines())),
+            )
+
+
+def inside(path: str) -> bool:
+    """Whether this can be a file of the repository: GitHub refuses the whole check for one that can't."""
+    parts = path.split("/")
+    return path.isprintable() and len(path) <= LONGEST_PATH and not {"", ".", ".."}.intersection(parts)
 
 
 def publish_gathered(session: Session, expected: tuple[str, ...] | None, names: Sequence[str]) -> None:

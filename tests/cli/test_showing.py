@@ -8,7 +8,7 @@ import pytest
 
 from mlops_ci.backends.github.api import Api
 from mlops_ci.backends.github_reviewing import GitHubReviewing
-from mlops_ci.cli.showing import marker, publish
+from mlops_ci.cli.showing import inside, marker, publish
 from mlops_ci.records.forge import PullRequest
 from mlops_ci.records.results import Origin, StageResult, Status
 from mlops_ci.records.showing import About, Commented, Shown
@@ -146,6 +146,12 @@ def test_a_commit_without_a_pull_request_has_checks_alone(place: GitHubPlace, pu
     found = shown(place, pull, of(pull.head, "m"), pull=0)
     assert found.comment is Commented.NOT_NEEDED
     assert (comments(place, pull), len(place.repo.checks)) == ([], 1)
+
+
+def test_a_place_outside_of_the_repository_is_none() -> None:
+    assert inside("models/mlops.yaml")
+    for path in ("", "/etc/passwd", "../up.yaml", "a//b", "./a", "a\nb", "a\u202eb", "n" * 5_000):
+        assert not inside(path)
 
 
 def test_each_config_has_its_comment() -> None:
