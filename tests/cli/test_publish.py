@@ -75,6 +75,7 @@ def test_a_fork_s_results_are_shown_once(place: GitHubPlace, capsys: Out) -> Non
     pull = from_fork(place)
     made = handed(place, pull, judged(pull))
     assert run(["publish", "--workflow-run", str(made.id)]) == 0
+    assert len(place.hub.faults.log) <= 15
     assert "## ✅ toy: BETTER" in body(pull)
     assert "read them as its claim" in body(pull)
     (check,) = place.repo.checks
