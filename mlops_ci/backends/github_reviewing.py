@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mlops_ci.backends.github.api import Api
 from mlops_ci.backends.github.checks import Checks
 from mlops_ci.backends.github.deployments import Deployments
+from mlops_ci.backends.github.pulls import Pulls
 from mlops_ci.backends.github.verdicts import Verdicts
 from mlops_ci.records.reviewing import CheckRun, Deployed
 
@@ -17,11 +18,20 @@ class GitHubReviewing:
 
     api: Api
 
-    def verdict(self, number: int, body: str, *, marker: str, head: str) -> bool:
-        return Verdicts(self.api).write(number, body, marker=marker, head=head)
+    def head(self, number: int) -> str:
+        return str(Pulls(self.api).raw(number)["head"]["sha"])
+
+    def verdict(
+        self, number: int, body: str, *, marker: str, head: str, fresh: bool = True, fingerprint: str = ""
+    ) -> bool | None:
+        verdicts = Verdicts(self.api)
+        return verdicts.write(number, body, marker=marker, head=head, fresh=fresh, fingerprint=fingerprint)
 
     def check(self, run: CheckRun) -> str:
         return Checks(self.api).show(run)
 
     def deployed(self, deployed: Deployed) -> None:
         Deployments(self.api).record(deployed)
+
+    def latest(self, environment: str) -> Deployed | None:
+        return Deployments(self.api).latest(environment)
