@@ -39,6 +39,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "canary": ("registry", "deploy"),
     "score": ("registry", "score"),
     "suggest-suite": ("validate",),
+    "init": ("validate",),
 }
 
 

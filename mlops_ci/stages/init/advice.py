@@ -1,0 +1,135 @@
+"""What only a person can do: the lines to add to the training script, the packages, the holdout, the remote."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from mlops_ci.digests.sources import Project
+from mlops_ci.records.setting_up import Entry, Judged, Script
+from mlops_ci.stages.init.config import evaluation
+from mlops_ci.stages.init.pipeline import DATA
+
+# Which of MLflow's ways to save a model goes with which library; the more special one first.
+FLAVORS = {
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "catboost": "catboost",
+    "pytorch_lightning": "pytorch",
+    "lightning": "pytorch",
+    "torch": "pytorch",
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "statsmodels": "statsmodels",
+    "prophet": "prophet",
+    "spacy": "spacy",
+    "transformers": "transformers",
+    "sklearn": "sklearn",
+}
+PACKAGES = ("requirements.txt", "uv.lock", "pyproject.toml")
+CONDA = ("environment.yml", "environment.yaml", "conda.yaml", "conda.yml")
+MLFLOW = re.compile(r"^\s*[\"']?mlflow(?:-skinny)?\b", re.MULTILINE)
+LARGE = 20 * 1024 * 1024
+
+
+def about(entry: Entry, project: Project, *, on_disk: Callable[[str], int]) -> Iterator[str]:
+    """What is left to do for one model, in the order in which it is in the way.
+
+    `on_disk` is a file's size, -1 where it is not there.
+    """
+    if entry.pipeline.script is not None:
+        yield from _saving(entry, entry.pipeline.script)
+    if not entry.environment:
+        yield from _packages(entry, project)
+    yield from _data(entry, project, on_disk)
+    yield from _judging(entry)
+
+
+def _saving(entry: Entry, script: Script) -> Iterator[str]:
+    """The exact lines that make the script write an MLflow model directory."""
+    if script.saves:
+        return
+    flavor = next((FLAVORS[name] for name in FLAVORS if name in script.imports), "pyfunc")
+    variable = script.model or "model"
+    place = f"after line {script.model_at}" if script.model_at else "at its end, where the model is trained"
+    folder = posixpath.relpath(posixpath.join(entry.folder, entry.pipeline.model), entry.folder or ".")
+    argument = f'python_model={variable}, path="{folder}"' if flavor == "pyfunc" else f'{variable}, "{folder}"'
+    yield (
+        f"{script.path} saves no MLflow model directory, which is what is judged and served. Add {place}:\n"
+        f"    import mlflow.{flavor}\n"
+        f"    mlflow.{flavor}.save_model({argument})"
+    )
+
+
+def _packages(entry: Entry, project: Project) -> Iterator[str]:
+    folders = dict.fromkeys((entry.folder, ""))
+    found = next((path for path in _joined(folders, PACKAGES) if project.tree.exists(path)), "")
+    if not found:
+        conda = next((path for path in _joined(folders, CONDA) if project.tree.exists(path)), "")
+        because = f"{conda} can't be built here: " if conda else ""
+        names = sorted(_third_party(entry))
+        yield (
+            f"{because}write requirements.txt with the packages that training imports, pinned"
+            + (f": {', '.join(names)}" if names else "")
+            + ". Without it training runs with mlops-ci's own Python"
+        )
+        return
+    if found.endswith("pyproject.toml"):
+        yield f"{found} has no uv.lock beside it, so nothing pins its packages: uv lock && git add uv.lock"
+    if not MLFLOW.search(project.tree.read(found).decode("utf-8", "replace")) and not found.endswith(".lock"):
+        yield f"{found} lists no mlflow, which saves the model and scores with it: add 'mlflow-skinny', pinned"
+
+
+def _joined(folders: Iterable[str], names: Iterable[str]) -> list[str]:
+    names = tuple(names)
+    return [posixpath.join(folder, name) for folder in folders for name in names]
+
+
+def _third_party(entry: Entry) -> set[str]:
+    import sys
+
+    imports = entry.pipeline.script.imports if entry.pipeline.script else frozenset()
+    here = {"src", "__future__", posixpath.basename(entry.folder)}
+    spelled = {"sklearn": "scikit-learn", "yaml": "pyyaml", "cv2": "opencv-python", "PIL": "pillow"}
+    return {spelled.get(name, name) for name in imports - set(sys.stdlib_module_names) - here}
+
+
+def _data(entry: Entry, project: Project, on_disk: Callable[[str], int]) -> Iterator[str]:
+    """Tables that nothing names the content of, that are too large for git, and a model that git keeps."""
+    script = entry.pipeline.script
+    if script is not None and entry.pipeline.text:
+        known = {*entry.pipeline.files, *script.writes}
+        for path in (_full(entry, name) for name in script.names if name.endswith(DATA) and name not in known):
+            if on_disk(path) >= 0:
+                yield f"{path} is on this disk only, ignored by git: dvc add {path}, and add it to the deps in dvc.yaml"
+    for name in entry.pipeline.files:
+        path = _full(entry, name)
+        if project.tree.exists(path) and on_disk(path) > LARGE:
+            yield f"{path} has {on_disk(path) / 1e6:,.0f} MB, much for git: git rm --cached {path} && dvc add {path}"
+    for out in entry.pipeline.outs:
+        path = posixpath.join(entry.folder, out)
+        if project.tree.exists(path) or project.files.below(path):
+            yield f"git keeps {path}, which the pipeline writes; DVC refuses that: git rm -r --cached {path}"
+
+
+def _full(entry: Entry, name: str) -> str:
+    return posixpath.normpath(posixpath.join(entry.folder, name))
+
+
+def _judging(entry: Entry) -> Iterator[str]:
+    found = entry.judged
+    if not found.holdout:
+        label = found.label or "LABEL"
+        block = "\n".join(
+            f"      {line}" for line in evaluation(Judged(holdout="data/holdout.csv", label=label, task=found.task))
+        )
+        yield (
+            f"{entry.name} has no holdout: rows that training never sees, in a file of their own, such as "
+            f"{posixpath.join(entry.folder, 'data/holdout.csv')}. Until it has, models are trained and not judged. "
+            f"Then add below '{entry.name}:' in mlops.yaml:\n{block}"
+        )
+    elif not found.label:
+        yield f"the columns of {found.holdout} can't be read yet: add evaluate.label to mlops.yaml, or use --label"
+    elif found.guessed:
+        yield f"'{found.label}' was taken for the label of {entry.name} because it is {found.guessed}: is it?"
