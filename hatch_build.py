@@ -12,8 +12,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 COMMIT = "mlops_ci/commit"
 
 
-class Carry(BuildHookInterface):  # type: ignore[type-arg]
-    """`mlops-ci init` copies the templates and pins them to the commit; an editable install has both in its checkout."""
+class Carry(BuildHookInterface):
+    """`mlops-ci init` copies the templates and pins them to the commit; an editable install has both beside it."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":

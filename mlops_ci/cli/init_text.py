@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 
 import click
 
@@ -41,15 +42,22 @@ def standing(setup: Setup) -> Iterator[str]:
         yield f"{path}: {why}"
 
 
-def left_to_do(advice: Sequence[str]) -> Iterator[str]:
-    """What only a person can do, numbered."""
+def left_to_do(advice: Sequence[str], *, width: int) -> Iterator[str]:
+    """What only a person can do, numbered; lines to copy stand as they have to be."""
     if advice:
         yield ""
         yield "left to do:"
     for number, item in enumerate(advice, 1):
         first, *rest = item.splitlines()
-        yield f"  {number}. {first}"
-        yield from (f"     {line}" for line in rest)
+        yield from wrap(
+            first,
+            width,
+            initial_indent=f"{number:>3}. ",
+            subsequent_indent="     ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        yield from rest
 
 
 def document(setup: Setup, *, written: bool, conflicts: Mapping[str, Sequence[int]]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -208,18 +209,20 @@ class Initializing:
                 continue
             data, suite = entry.validate
             folder = self.git.root / entry.folder
-            path = (Path(entry.folder) / suite).as_posix()
+            path, table = _joined(entry.folder, suite), _joined(entry.folder, data)
             if (there := self.read(path)) is not None:
                 suites[path] = there
                 continue
-            how = f"mlops-ci suggest-suite {(Path(entry.folder) / data).as_posix()} -o {path}"
+            how = f"mlops-ci suggest-suite {table} -o {path}"
             if not (folder / data).exists():
-                without[entry.name] = f"{data} is not here yet; when it is, '{how}' writes its first suite"
+                without[entry.name] = (
+                    f"{table} is not here yet; when it is, '{how}' writes a first suite for {entry.name}"
+                )
                 continue
             try:
                 suites[path] = as_text(wiring.suggest(data, table="", name=Path(suite).stem, directory=folder))
             except MlopsError as error:
-                without[entry.name] = f"no suite was written for {data}: {error.message} ({error.hint or how})"
+                without[entry.name] = f"no suite was written for {table}: {error.message} ({error.hint or how})"
         return suites, without
 
     def _size(self, path: str) -> int:
@@ -251,7 +254,7 @@ class Initializing:
             self.console.document(document(setup, written=write, conflicts=conflicts or {}))
         for line in (
             *self._outcome(setup, write=write),
-            *left_to_do(setup.advice),
+            *left_to_do(setup.advice, width=self.console.width),
             *([then] if then and write else []),
         ):
             self.console.show(line)
@@ -263,3 +266,7 @@ class Initializing:
             return ["everything is in place; nothing was written"]
         files = f"{count} file{'s' if count > 1 else ''}"
         return [f"{files} written" if write else f"{files} would be written"]
+
+
+def _joined(folder: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, path))

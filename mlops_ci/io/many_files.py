@@ -25,7 +25,7 @@ def write_all(root: Path, changes: Mapping[str, tuple[bytes | None, bytes]]) -> 
         for path, (_, after) in changes.items():
             target = root / path
             _inside(root, target)
-            made += _folders(root, target.parent)
+            _make_folders(root, target.parent, made)
             staged[path] = target.with_name(f".{target.name}.{os.getpid()}.new")
             files.write_bytes(staged[path], after)
         for path, (before, _) in changes.items():
@@ -46,12 +46,14 @@ def _inside(root: Path, target: Path) -> None:
         raise RepositoryError(f"{target.parent} leads out of the repository", hint="replace the link by a folder")
 
 
-def _folders(root: Path, folder: Path) -> list[Path]:
-    """Make the folders that are not there; the innermost last."""
-    missing = [one for one in (folder, *folder.parents) if one.is_relative_to(root) and not one.exists()]
-    for one in reversed(missing):
-        one.mkdir()
-    return list(reversed(missing))
+def _make_folders(root: Path, folder: Path, made: list[Path]) -> None:
+    """Make the folders that are not there, and note them, the innermost last."""
+    for one in reversed([one for one in (folder, *folder.parents) if one.is_relative_to(root)]):
+        if one.exists() and not one.is_dir():
+            raise BackendError(f"{one} is a file, and has to be a folder", hint="move it away, then run again")
+        if not one.exists():
+            one.mkdir()
+            made.append(one)
 
 
 def _show(target: Path, staged: Path, before: bytes | None) -> None:
@@ -86,7 +88,8 @@ def _take_back(
             else:
                 files.write_bytes(root / path, before)
     for beside in staged.values():
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
     for folder in reversed(made):
         with contextlib.suppress(OSError):
             folder.rmdir()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from mlops_ci.digests.sources import Project
-from mlops_ci.records.setting_up import Entry, Judged, Script
+from mlops_ci.records.setting_up import Entry, Script
 from mlops_ci.stages.init.config import evaluation
 from mlops_ci.stages.init.pipeline import DATA
 
@@ -118,18 +119,17 @@ def _full(entry: Entry, name: str) -> str:
 
 
 def _judging(entry: Entry) -> Iterator[str]:
+    """Without a holdout and a label models are trained and not judged: what is missing, and the lines to add."""
     found = entry.judged
-    if not found.holdout:
-        label = found.label or "LABEL"
-        block = "\n".join(
-            f"      {line}" for line in evaluation(Judged(holdout="data/holdout.csv", label=label, task=found.task))
-        )
-        yield (
-            f"{entry.name} has no holdout: rows that training never sees, in a file of their own, such as "
-            f"{posixpath.join(entry.folder, 'data/holdout.csv')}. Until it has, models are trained and not judged. "
-            f"Then add below '{entry.name}:' in mlops.yaml:\n{block}"
-        )
-    elif not found.label:
-        yield f"the columns of {found.holdout} can't be read yet: add evaluate.label to mlops.yaml, or use --label"
-    elif found.guessed:
-        yield f"'{found.label}' was taken for the label of {entry.name} because it is {found.guessed}: is it?"
+    if found.holdout and found.label:
+        if found.guessed:
+            yield f"'{found.label}' was taken for the label of {entry.name} because it is {found.guessed}: is it?"
+        return
+    if found.holdout:
+        why = f"{_full(entry, found.holdout)} is not here yet, so its columns are not known: name the label"
+    else:
+        example = _full(entry, "data/holdout.csv")
+        why = f"{entry.name} has no holdout: keep rows that training never sees in a file, e.g. {example}"
+    missing = replace(found, holdout=found.holdout or "data/holdout.csv", label=found.label or "LABEL")
+    block = "\n".join(f"    {line}" for line in evaluation(missing))
+    yield f"{why}. Until then {entry.name} is trained and not judged. Add below '{entry.name}:' in mlops.yaml:\n{block}"
