@@ -164,7 +164,7 @@ class Initializing:
         owner = self.owner or (self._ask_owner() if self.asking and made and not owners else "")
         place = Place(default_branch=self._branch, revision=self.pin or "v1", version=__version__, owner=owner)
         made = tuple(replace(entry, validate=None) if entry.name in without else entry for entry in made)
-        flows = self._rendered(workflows.wanted(installed.templates(), self._sections(made)))
+        flows = self._rendered(workflows.wanted(installed.templates(), self._has(made)))
         setup = setup_of(
             made,
             flows,
@@ -191,14 +191,20 @@ class Initializing:
         answer = self._ask("Who approves releases (@name or @org/team)?", ["nobody yet"])
         return answer if answer.startswith("@") else ""
 
-    def _sections(self, made: Sequence[Entry]) -> set[str]:
-        """Which sections the models of mlops.yaml have, of those that workflows are for."""
+    def _has(self, made: Sequence[Entry]) -> set[str]:
+        """What workflows are for: a next environment, servers that outlive the runner, production data to watch. A new
+        mlops.yaml has none of them."""
         if made:
-            return {"environments"} if any(entry.judged.holdout and entry.judged.label for entry in made) else set()
+            return set()
         from mlops_ci.config.load import load
 
-        config = load(self.git.root / CONFIG, os.environ)
-        return {name for model in config.models.values() for name in ("environments", "drift") if getattr(model, name)}
+        models = load(self.git.root / CONFIG, os.environ).models.values()
+        has = {
+            "promotion": any(len(model.environments) > 1 for model in models),
+            "servers": any(place.target != "local" for model in models for place in model.environments),
+            "drift": any(model.drift for model in models),
+        }
+        return {name for name, there in has.items() if there}
 
     def _suites(self, made: Sequence[Entry]) -> tuple[dict[str, str], dict[str, str]]:
         """A first suite for each model's training data by path; and for models without one, why."""

@@ -172,7 +172,7 @@ def test_a_script_that_saves_no_mlflow_model(repository: Make) -> None:
     assert "after line 8:" in " ".join(said.split())
     assert '\n    import mlflow.sklearn\n    mlflow.sklearn.save_model(model, "model")\n' in said
     assert "churn has no holdout" in said
-    assert "pandas, scikit-learn" in said
+    assert "pinned: mlflow-skinny, pandas, scikit-learn." in " ".join(said.split())
     (stage,) = yaml.safe_load(made.text("dvc.yaml"))["stages"].values()
     assert stage["cmd"] == "python src/train.py"
     assert stage["deps"] == ["data/rows.csv", "src/features.py", "src/train.py"]
@@ -328,6 +328,24 @@ def test_conflicts_are_written_only_where_they_are_wanted(repository: Make, monk
     assert made.state() == before
     made.mlops("init", "--upgrade", "--conflicts", "--pin", PIN, expect=10)
     assert "<<<<<<< yours\n    timeout-minutes: 90\n=======\n    timeout-minutes: 30\n>>>>>>>" in made.text(flow)
+
+
+def test_what_the_config_asks_for_later_is_brought(repository: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlops_ci.cli import installed
+
+    every = dict.fromkeys(
+        ("merge.yml", "promote.yml", "reconcile.yml", "drift.yml"), "on: push\njobs: {}\n# mlops-ci\n"
+    )
+    monkeypatch.setattr(installed, "templates", lambda: every)
+    made = repository(**PLAIN)
+    made.mlops("init", "--yes", "--pin", PIN)
+    assert {path.name for path in (made.home / ".github/workflows").iterdir()} == {"merge.yml"}
+    text = made.text("mlops.yaml")
+    later = "staging: {target: local}\n      production: {target: docker}\n    build: {image: ghcr.io/acme/churn}"
+    (made.home / "mlops.yaml").write_text(text.replace("production: {target: local}", later))
+    made.mlops("init", "--yes", "--pin", PIN)
+    found = {path.name for path in (made.home / ".github/workflows").iterdir()}
+    assert found == {"merge.yml", "promote.yml", "reconcile.yml"}
 
 
 def test_the_document(repository: Make) -> None:

@@ -69,7 +69,7 @@ def _packages(entry: Entry, project: Project) -> Iterator[str]:
     if not found:
         conda = next((path for path in _joined(folders, CONDA) if project.tree.exists(path)), "")
         because = f"{conda} can't be built here: " if conda else ""
-        names = sorted(_third_party(entry))
+        names = sorted(_third_party(entry, project))
         yield (
             f"{because}write requirements.txt with the packages that training imports, pinned"
             + (f": {', '.join(names)}" if names else "")
@@ -87,13 +87,15 @@ def _joined(folders: Iterable[str], names: Iterable[str]) -> list[str]:
     return [posixpath.join(folder, name) for folder in folders for name in names]
 
 
-def _third_party(entry: Entry) -> set[str]:
+def _third_party(entry: Entry, project: Project) -> set[str]:
+    """The packages behind what the script imports, MLflow always: neither Python's own modules nor the repository's."""
     import sys
 
     imports = entry.pipeline.script.imports if entry.pipeline.script else frozenset()
-    here = {"src", "__future__", posixpath.basename(entry.folder)}
+    here = {word for path in project.tree.paths() if path.endswith(".py") for word in path[:-3].split("/")}
     spelled = {"sklearn": "scikit-learn", "yaml": "pyyaml", "cv2": "opencv-python", "PIL": "pillow"}
-    return {spelled.get(name, name) for name in imports - set(sys.stdlib_module_names) - here}
+    others = imports - set(sys.stdlib_module_names) - here
+    return {"mlflow-skinny", *(spelled.get(name, name) for name in others - {"mlflow"})}
 
 
 def _data(entry: Entry, project: Project, on_disk: Callable[[str], int]) -> Iterator[str]:

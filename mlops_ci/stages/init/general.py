@@ -24,6 +24,7 @@ def general(
             "runners forget MLflow's embedded store: set the repository's variable MLFLOW_TRACKING_URI to your "
             "server's address (Settings → Secrets and variables → Actions)"
         )
+        yield "to let nothing unjudged in, require the check 'Models are judged' (Settings → Rules → Rulesets)"
     if workflows and not pin:
         yield (
             "the workflows name mlops-ci by its tag, which can be moved: nothing tells which commit is installed here. "

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 
 from mlops_ci.errors import RepositoryError
 from mlops_ci.records.setting_up import Draft
+from mlops_ci.stages.init.pipeline import scalar
 
 FOLDER = ".github/workflows"
 BASES = ".github/mlops-ci"
@@ -19,7 +20,7 @@ OURS = "mlops-ci/mlops-ci"
 USES = re.compile(r"(?P<head>\buses:[ ]*)(?P<name>[\w.-]+/[\w./-]+)@(?P<ref>[^\s#]+)(?P<note>[ ]*#[^\n]*)?")
 HEADER = re.compile(rb"# What mlops-ci init wrote[^\n]*\n# version (?P<version>\S+) sha256 (?P<digest>[0-9a-f]{64})\n")
 # What some workflows are for; without it they would only cost runs.
-NEEDS = {"promote": "environments", "reconcile": "environments", "drift": "drift"}
+NEEDS = {"promote": "promotion", "reconcile": "servers", "drift": "drift"}
 SHA = re.compile(r"[0-9a-f]{40}")
 
 
@@ -33,12 +34,12 @@ def rendered(template: str, *, pin: str, version: str, default_branch: str) -> s
         return f"{found['head']}{found['name']}@{pin}{note}"
 
     text = USES.sub(pinned, template)
-    branch = default_branch or "main"
+    branch = scalar(default_branch or "main")
     return re.sub(r"(\bbranches:[ ]*)\[main\]", lambda found: f"{found[1]}[{branch}]", text)
 
 
 def wanted(templates: Mapping[str, str], has: Collection[str]) -> dict[str, str]:
-    """The templates that have something to do where models have these sections (`environments`, `drift`)."""
+    """The templates that have something to do where a repository has these (`promotion`, `servers`, `drift`)."""
     return {name: text for name, text in templates.items() if NEEDS.get(name.partition(".")[0], "") in ("", *has)}
 
 
@@ -54,9 +55,8 @@ def place(name: str, existing: Mapping[str, str]) -> str:
     """
     own = f"{FOLDER}/{name}"
     other = f"{FOLDER}/models-{name}"
-    if other in existing or (own in existing and not is_ours(existing[own])):
-        return other
-    return own
+    taken = own in existing and base_of(own) not in existing and not is_ours(existing[own])
+    return other if other in existing or taken else own
 
 
 def base_of(path: str) -> str:

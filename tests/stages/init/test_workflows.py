@@ -50,11 +50,11 @@ def after(found: Upgrade) -> str:
 
 
 def test_ours_are_pinned_and_others_stay() -> None:
-    text = workflows.rendered(TEMPLATE, pin=NEW_PIN, version="v1.2.3", default_branch="trunk")
+    text = workflows.rendered(TEMPLATE, pin=NEW_PIN, version="v1.2.3", default_branch="trunk/1: x")
     assert f"uses: mlops-ci/mlops-ci@{NEW_PIN} # v1.2.3\n" in text
     assert f"uses: mlops-ci/mlops-ci/actions/report@{NEW_PIN} # v1.2.3\n" in text
     assert "actions/checkout@1111 # v5\n" in text
-    assert "branches: [trunk]" in text
+    assert 'branches: ["trunk/1: x"]' in text
     assert workflows.rendered(TEMPLATE, pin="", version="v1", default_branch="main") == TEMPLATE
 
 
@@ -68,7 +68,7 @@ def test_only_what_has_something_to_do_is_wanted() -> None:
     every = dict.fromkeys(("pull-request.yml", "merge.yml", "publish.yml", "promote.yml", "drift.yml"), "")
     assert set(workflows.wanted(every, ())) == {"pull-request.yml", "merge.yml", "publish.yml"}
     assert "drift.yml" in workflows.wanted(every, ("drift",))
-    assert "promote.yml" in workflows.wanted(every, ("environments",))
+    assert "promote.yml" in workflows.wanted(every, ("promotion",))
 
 
 def test_an_unedited_workflow_becomes_the_newer_one() -> None:
