@@ -163,7 +163,7 @@ class Initializing:
         owners = [path for path in OWNERS if self.read(path) is not None]
         owner = self.owner or (self._ask_owner() if self.asking and made and not owners else "")
         place = Place(default_branch=self._branch, revision=self.pin or "v1", version=__version__, owner=owner)
-        made = tuple(replace(entry, validate=None) if entry.name in without else entry for entry in made)
+        made = tuple(replace(entry, suite="") if entry.name in without else entry for entry in made)
         flows = self._rendered(workflows.wanted(installed.templates(), self._has(made)))
         setup = setup_of(
             made,
@@ -179,7 +179,7 @@ class Initializing:
         if setup.drafts:
             advice += general(
                 has_dvc_remote=has_remote(self.read(".dvc/config") or ""),
-                on_github="github" in self.git.origin_url(),
+                on_github=bool(self.git.origin_url()),
                 pin=self.pin,
                 owner=owner,
                 has_owners=bool(owners),
@@ -211,9 +211,9 @@ class Initializing:
         suites: dict[str, str] = {}
         without: dict[str, str] = {}
         for entry in made:
-            if entry.validate is None:
+            if not entry.suite:
                 continue
-            data, suite = entry.validate
+            data, suite = entry.training, entry.suite
             folder = self.git.root / entry.folder
             path, table = _joined(entry.folder, suite), _joined(entry.folder, data)
             if (there := self.read(path)) is not None:

@@ -86,13 +86,15 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One model of the mlops.yaml that is written. `validate` is (data, suite)."""
+    """One model of the mlops.yaml that is written. `training` is the table it learns from, and `suite` its first
+    suite; '' where there is none."""
 
     name: str
     folder: str
     pipeline: Pipeline
     judged: Judged
-    validate: tuple[str, str] | None = None
+    training: str = ""
+    suite: str = ""
     environment: str = ""
 
 

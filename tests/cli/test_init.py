@@ -190,7 +190,7 @@ def test_a_dvc_pipeline_with_parameters(repository: Make) -> None:
     assert "no DVC remote" not in said
     assert "suggest-suite data/train.csv" in said
     model = made.config()["churn"]
-    assert model["train"] == {"target": "fit-model"}
+    assert model["train"] == {"target": "fit-model", "data": ["data/train.csv"]}
     assert model["evaluate"]["holdout"] == "data/holdout.csv"  # type: ignore[index]
     assert model["evaluate"]["label"] == "churned"  # type: ignore[index]
     assert made.text("dvc.yaml") == PIPELINE

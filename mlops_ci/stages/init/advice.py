@@ -73,7 +73,7 @@ def _packages(entry: Entry, project: Project) -> Iterator[str]:
         yield (
             f"{because}write requirements.txt with the packages that training imports, pinned"
             + (f": {', '.join(names)}" if names else "")
-            + ". Without it training runs with mlops-ci's own Python"
+            + ". Without it nothing can be trained"
         )
         return
     if found.endswith("pyproject.toml"):

@@ -27,15 +27,17 @@ def _model(entry: Entry) -> Iterator[str]:
     if entry.folder:
         yield f"path: {scalar(entry.folder)}"
     yield f"task: {entry.judged.task}"
-    if entry.validate:
+    if entry.suite:
         yield "validate:"
-        yield f"  - {{data: {scalar(entry.validate[0])}, suite: {scalar(entry.validate[1])}}}"
+        yield f"  - {{data: {scalar(entry.training)}, suite: {scalar(entry.suite)}}}"
     yield "train:"
     yield f"  target: {scalar(entry.pipeline.target)}"
     if entry.pipeline.model != "model":
         yield f"  model: {scalar(entry.pipeline.model)}"
     if entry.pipeline.metrics != "metrics.json":
         yield f"  metrics: {scalar(entry.pipeline.metrics)}"
+    if entry.training and not entry.suite:
+        yield f"  data: [{scalar(entry.training)}]"
     if entry.environment:
         yield f"  environment: {scalar(entry.environment)}"
     if entry.judged.holdout and entry.judged.label:

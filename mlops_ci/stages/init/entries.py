@@ -102,7 +102,8 @@ def _entry(item: Found, pipeline: Pipeline, wishes: Wishes, head: Callable[[str]
         folder=item.folder,
         pipeline=pipeline,
         judged=found,
-        validate=(training, suite) if training else None,
+        training=training,
+        suite=suite if training else "",
         environment=wishes.environment,
     )
 
