@@ -172,13 +172,37 @@ def test_a_script_that_saves_no_mlflow_model(repository: Make) -> None:
     assert "after line 8:" in " ".join(said.split())
     assert '\n    import mlflow.sklearn\n    mlflow.sklearn.save_model(model, "model")\n' in said
     assert "churn has no holdout" in said
-    assert "pinned: mlflow-skinny, pandas, scikit-learn." in " ".join(said.split())
+    assert "to be pinned: mlflow-skinny, pandas, pyarrow, scikit-learn" in " ".join(said.split())
     (stage,) = yaml.safe_load(made.text("dvc.yaml"))["stages"].values()
     assert stage["cmd"] == "python src/train.py"
     assert stage["deps"] == ["data/rows.csv", "src/features.py", "src/train.py"]
     assert "evaluate" not in made.config()["churn"]
     assert "0 wrong" in made.mlops("check")
     assert made.text("src/train.py") == DUMPING
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"requirements.txt": "mlflow-skinny==3\npandas>2\n"}, "requirements.txt lacks pyarrow, which"),
+        ({"requirements.txt": "-r more.in\n", "more.in": "MLflow [extras]>=3\n"}, ""),
+        ({"requirements.txt": "mlflow-skinny\npandas\npyarrow\n"}, ""),
+        ({"pyproject.toml": '[project]\ndependencies = ["mlflow>=3"]\n'}, "pyproject.toml has no uv.lock beside it"),
+        (
+            {"environment.yml": "dependencies: [mlflow]\n"},
+            "environment.yml can't be built here: write requirements.txt",
+        ),
+    ],
+)
+def test_packages_that_are_missing(repository: Make, files: dict[str, str], said: str) -> None:
+    made = repository(**{**PLAIN, "requirements.txt": "", **files})
+    if "requirements.txt" not in files:
+        made.git("rm", "-q", "requirements.txt")
+    left = " ".join(
+        made.mlops("init", "--dry-run", "--pin", PIN, "--train", "train.py").partition("left to do")[2].split()
+    )
+    assert said in left
+    assert said or not any(word in left for word in ("lacks", "uv.lock", "requirements.txt"))
 
 
 def test_a_dvc_pipeline_with_parameters(repository: Make) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from mlops_ci.digests.environment import find_environment
 from mlops_ci.digests.sources import Project
 from mlops_ci.records.setting_up import Entry, Script
 from mlops_ci.stages.init.config import evaluation
@@ -28,9 +29,9 @@ FLAVORS = {
     "transformers": "transformers",
     "sklearn": "sklearn",
 }
-PACKAGES = ("requirements.txt", "uv.lock", "pyproject.toml")
+# What our scorer uses in the user's environment; the whole of MLflow brings the others.
+SCORING = ("mlflow-skinny", "pandas", "pyarrow")
 CONDA = ("environment.yml", "environment.yaml", "conda.yaml", "conda.yml")
-MLFLOW = re.compile(r"^\s*[\"']?mlflow(?:-skinny)?\b", re.MULTILINE)
 LARGE = 20 * 1024 * 1024
 
 
@@ -41,8 +42,7 @@ def about(entry: Entry, project: Project, *, on_disk: Callable[[str], int]) -> I
     """
     if entry.pipeline.script is not None:
         yield from _saving(entry, entry.pipeline.script)
-    if not entry.environment:
-        yield from _packages(entry, project)
+    yield from _packages(entry, project)
     yield from _data(entry, project, on_disk)
     yield from _judging(entry)
 
@@ -64,22 +64,28 @@ def _saving(entry: Entry, script: Script) -> Iterator[str]:
 
 
 def _packages(entry: Entry, project: Project) -> Iterator[str]:
-    folders = dict.fromkeys((entry.folder, ""))
-    found = next((path for path in _joined(folders, PACKAGES) if project.tree.exists(path)), "")
+    """What training imports, and what scoring needs beside it, has to stand in files that name it."""
+    found = find_environment(project.tree, entry.folder, entry.environment)
     if not found:
+        if entry.environment:
+            return
+        folders = dict.fromkeys((entry.folder, ""))
         conda = next((path for path in _joined(folders, CONDA) if project.tree.exists(path)), "")
         because = f"{conda} can't be built here: " if conda else ""
-        names = sorted(_third_party(entry, project))
-        yield (
-            f"{because}write requirements.txt with the packages that training imports, pinned"
-            + (f": {', '.join(names)}" if names else "")
-            + ". Without it nothing can be trained"
-        )
+        names = ", ".join(sorted(_third_party(entry, project)))
+        yield f"{because}write requirements.txt, or nothing can be trained. What is imported, to be pinned: {names}"
         return
-    if found.endswith("pyproject.toml"):
-        yield f"{found} has no uv.lock beside it, so nothing pins its packages: uv lock && git add uv.lock"
-    if not MLFLOW.search(project.tree.read(found).decode("utf-8", "replace")) and not found.endswith(".lock"):
-        yield f"{found} lists no mlflow, which saves the model and scores with it: add 'mlflow-skinny', pinned"
+    if found[-1].endswith("pyproject.toml"):
+        yield f"{found[-1]} has no uv.lock beside it, so nothing pins its packages: uv lock && git add uv.lock"
+    text = "\n".join(project.tree.read(path).decode("utf-8", "replace") for path in found)
+    missing = [name for name in SCORING if not _named(name, text)]
+    if missing and not _named("mlflow", text):
+        yield f"{found[0]} lacks {', '.join(missing)}, which save the model or score with it: add them, pinned"
+
+
+def _named(package: str, text: str) -> bool:
+    """Whether a list of packages names one: at the start of a line, or quoted."""
+    return re.search(rf"(?:^\s*|[\"']){re.escape(package)}(?![\w.-])", text, re.MULTILINE | re.IGNORECASE) is not None
 
 
 def _joined(folders: Iterable[str], names: Iterable[str]) -> list[str]:
@@ -95,7 +101,7 @@ def _third_party(entry: Entry, project: Project) -> set[str]:
     here = {word for path in project.tree.paths() if path.endswith(".py") for word in path[:-3].split("/")}
     spelled = {"sklearn": "scikit-learn", "yaml": "pyyaml", "cv2": "opencv-python", "PIL": "pillow"}
     others = imports - set(sys.stdlib_module_names) - here
-    return {"mlflow-skinny", *(spelled.get(name, name) for name in others - {"mlflow"})}
+    return {*SCORING, *(spelled.get(name, name) for name in others - {"mlflow"})}
 
 
 def _data(entry: Entry, project: Project, on_disk: Callable[[str], int]) -> Iterator[str]:
