@@ -25,7 +25,7 @@ from mlops_ci.stages.init import workflows
 from mlops_ci.stages.init.advice import about
 from mlops_ci.stages.init.entries import Wishes, entries, first
 from mlops_ci.stages.init.general import general, has_remote
-from mlops_ci.stages.init.look import find_models
+from mlops_ci.stages.init.look import config_elsewhere, find_models
 from mlops_ci.stages.init.prepare import CONFIG, OWNERS, Place, setup_of
 
 NEXT = "next: mlops-ci check, then commit this on a branch, and mlops-ci pull-request"
@@ -90,6 +90,11 @@ class Initializing:
         from mlops_ci.io.git_merge import merge_texts
         from mlops_ci.stages.init.upgrade import conflict_lines, upgrade
 
+        if not self.pin and workflows.pin_of(self.existing):
+            raise UsageError(
+                "nothing tells which commit of mlops-ci is installed here, and the workflows are pinned to one",
+                hint="--pin SHA names the commit to pin them to",
+            )
         found = upgrade(self._rendered(installed.templates()), self.existing, version=__version__, merge=merge_texts)
         if not (found.setup.drafts or found.setup.present or found.setup.differing):
             raise UsageError("there are no workflows of mlops-ci here to upgrade", hint="mlops-ci init brings them")
@@ -129,6 +134,11 @@ class Initializing:
 
     def _entries(self) -> tuple[Entry, ...]:
         name = installed.repository_name(self.git.origin_url(), self.git.root)
+        if other := config_elsewhere(self.project.tree):
+            raise UsageError(
+                f"there is a {CONFIG} in {posixpath.dirname(other)}, and the workflows look for it in the root",
+                hint=f"git mv {other} {CONFIG}, and give its models their folder as 'path'; then run again",
+            )
         found = find_models(self.project.tree, self.below, name=name, script=self.train)
         return entries(
             self.project, found, wishes=self.wishes, head=self._head, ask=self._ask if self.asking else first
@@ -146,9 +156,14 @@ class Initializing:
     def _rendered(self, templates: Mapping[str, str]) -> dict[str, str]:
         branch = self._branch
         return {
-            name: workflows.rendered(text, pin=self.pin, version=f"v{__version__}", default_branch=branch)
+            name: workflows.rendered(text, pin=self._pin, version=f"v{__version__}", default_branch=branch)
             for name, text in templates.items()
         }
+
+    @cached_property
+    def _pin(self) -> str:
+        """The commit that is installed; where nothing tells it, the one that the workflows name already."""
+        return self.pin or workflows.pin_of(self.existing)
 
     @cached_property
     def _branch(self) -> str:
@@ -162,7 +177,7 @@ class Initializing:
         suites, without = self._suites(made)
         owners = [path for path in OWNERS if self.read(path) is not None]
         owner = self.owner or (self._ask_owner() if self.asking and made and not owners else "")
-        place = Place(default_branch=self._branch, revision=self.pin or "v1", version=__version__, owner=owner)
+        place = Place(default_branch=self._branch, revision=self._pin or "v1", version=__version__, owner=owner)
         made = tuple(replace(entry, suite="") if entry.name in without else entry for entry in made)
         flows = self._rendered(workflows.wanted(installed.templates(), self._has(made)))
         setup = setup_of(
@@ -180,7 +195,7 @@ class Initializing:
             advice += general(
                 has_dvc_remote=has_remote(self.read(".dvc/config") or ""),
                 on_github=bool(self.git.origin_url()),
-                pin=self.pin,
+                pin=self._pin,
                 owner=owner,
                 has_owners=bool(owners),
                 workflows=[draft.path for draft in setup.drafts if draft.path.startswith(workflows.FOLDER)],

@@ -286,6 +286,22 @@ def test_what_is_there_is_never_written_over(repository: Make) -> None:
     assert "nothing was written" in made.mlops("init", "--yes", "--pin", PIN)
 
 
+def test_a_config_that_lies_elsewhere(repository: Make) -> None:
+    made = repository(**PLAIN, **{"models/churn/mlops.yaml": "version: 1\n"})
+    said = made.mlops("init", "--yes", expect=2)
+    assert "there is a mlops.yaml in models/churn" in said
+    assert not (made.home / "dvc.yaml").exists()
+
+
+def test_odd_names(repository: Make) -> None:
+    made = repository(**{"my train.py": SAVING.replace("train.csv", "it's: #1.csv"), "data/it's: #1.csv": ROWS})
+    made.mlops("init", "--yes", "--pin", PIN)
+    (stage,) = yaml.safe_load(made.text("dvc.yaml"))["stages"].values()
+    assert stage["cmd"] == "python 'my train.py'"
+    assert "my train.py" in stage["deps"]
+    assert "0 wrong" in made.mlops("check")
+
+
 def test_without_a_terminal_nobody_is_asked_and_nothing_written(repository: Make) -> None:
     made = repository(**PLAIN)
     before = made.state()
@@ -331,6 +347,20 @@ def test_newer_workflows_are_merged(repository: Make) -> None:
     assert "b" * 40 in text
     assert PIN not in text
     assert "nothing was written" in made.mlops("init", "--upgrade", "--pin", "b" * 40)
+
+
+def test_a_pin_is_never_taken_back(repository: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing tells the installed commit, the pin that is there stays, and an upgrade asks for one."""
+    from mlops_ci.cli import installed
+
+    monkeypatch.setattr(installed, "own_commit", lambda: "")
+    made = repository(**PLAIN)
+    assert "the workflows name mlops-ci by its tag" in " ".join(made.mlops("init", "--dry-run").split())
+    made.mlops("init", "--yes", "--pin", PIN)
+    before = made.state()
+    assert "nothing was written" in made.mlops("init", "--yes")
+    assert "--pin SHA names the commit" in made.mlops("init", "--upgrade", expect=2)
+    assert made.state() == before
 
 
 def test_conflicts_are_written_only_where_they_are_wanted(repository: Make, monkeypatch: pytest.MonkeyPatch) -> None:

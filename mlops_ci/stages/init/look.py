@@ -44,6 +44,12 @@ def find_models(tree: Tree, below: str, *, name: str, script: str = "") -> tuple
     return tuple(_with_name(item, found, name) for item in found)
 
 
+def config_elsewhere(tree: Tree) -> str:
+    """An mlops.yaml that is not in the root; '' where there is none."""
+    paths = (path for path in sorted(tree.paths()) if path.endswith("/mlops.yaml"))
+    return next((path for path in paths if not NOT_OURS.search(path)), "")
+
+
 def training_scripts(tree: Tree, below: str) -> Iterator[Script]:
     """Python files that fit or save a model, or that are named so."""
     paths = [path for path in sorted(tree.paths()) if _is_candidate(path, below) and tree.exists(path)]

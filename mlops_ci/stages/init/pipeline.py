@@ -125,7 +125,7 @@ def _text(own: str, deps: Iterable[str], params: Iterable[str], made: Pipeline) 
         "# belongs here: a change of anything else is not seen.",
         "stages:",
         f"  {made.target}:",
-        f"    cmd: python {_shell(own)}",
+        f"    cmd: {_command(own)}",
         "    deps:",
         *(f"      - {scalar(dep)}" for dep in deps),
     ]
@@ -137,11 +137,12 @@ def _text(own: str, deps: Iterable[str], params: Iterable[str], made: Pipeline) 
     return "\n".join([*lines, ""])
 
 
-def _shell(path: str) -> str:
-    """A path in a command of YAML's plain style; an odd one in quotes of both."""
+def _command(path: str) -> str:
+    """The command that runs a script, as a YAML scalar; an odd path is quoted for the shell first."""
+    import json
     import shlex
 
-    return path if PLAIN.fullmatch(path) else scalar(shlex.quote(path))
+    return f"python {path}" if PLAIN.fullmatch(path) else json.dumps(f"python {shlex.quote(path)}", ensure_ascii=False)
 
 
 def scalar(text: str) -> str:

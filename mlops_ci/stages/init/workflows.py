@@ -48,6 +48,12 @@ def is_ours(text: str) -> bool:
     return any(found["name"].startswith(OURS) for found in USES.finditer(text))
 
 
+def pin_of(existing: Mapping[str, str]) -> str:
+    """The commit that a repository's workflows pin our actions to; '' where they name a tag, or none."""
+    found = (use for text in existing.values() for use in USES.finditer(text) if use["name"].startswith(OURS))
+    return next((use["ref"] for use in found if SHA.fullmatch(use["ref"])), "")
+
+
 def place(name: str, existing: Mapping[str, str]) -> str:
     """Where a template goes: under its own name, or, where that is taken by something else, as `models-…`.
 
