@@ -42,6 +42,14 @@ def standing(setup: Setup) -> Iterator[str]:
         yield f"{path}: {why}"
 
 
+def outcome(setup: Setup, *, write: bool) -> str:
+    """How many files it was, or why none."""
+    if not setup.drafts:
+        return "nothing was written" if setup.differing else "everything is in place; nothing was written"
+    files = f"{len(setup.drafts)} file{'s' if len(setup.drafts) > 1 else ''}"
+    return f"{files} written" if write else f"{files} would be written"
+
+
 def left_to_do(advice: Sequence[str], *, width: int) -> Iterator[str]:
     """What only a person can do, numbered; lines to copy stand as they have to be."""
     if advice:

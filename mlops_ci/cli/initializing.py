@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,10 @@ import click
 from mlops_ci import __version__
 from mlops_ci.cli import installed, wiring
 from mlops_ci.cli.console import Console, detect
-from mlops_ci.cli.init_text import diff, document, left_to_do, standing
-from mlops_ci.cli.suggest_suite import as_text
+from mlops_ci.cli.init_suites import first_suites
+from mlops_ci.cli.init_text import diff, document, left_to_do, outcome, standing
 from mlops_ci.digests.sources import Project
-from mlops_ci.errors import MlopsError, RepositoryError, UsageError
+from mlops_ci.errors import RepositoryError, UsageError
 from mlops_ci.io.git import Git
 from mlops_ci.records.setting_up import Entry, Head, Setup
 from mlops_ci.stages.init import workflows
@@ -174,7 +174,7 @@ class Initializing:
             return self.git.branch() or "main"
 
     def _setup(self, made: tuple[Entry, ...]) -> Setup:
-        suites, without = self._suites(made)
+        suites, without = first_suites(self.git.root, made, self.read)
         owners = [path for path in OWNERS if self.read(path) is not None]
         owner = self.owner or (self._ask_owner() if self.asking and made and not owners else "")
         place = Place(default_branch=self._branch, revision=self._pin or "v1", version=__version__, owner=owner)
@@ -190,61 +190,31 @@ class Initializing:
             suites=suites,
         )
         advice = [line for entry in made for line in about(entry, self.project, on_disk=self._size)]
-        advice += without.values()
+        advice += [*without.values(), *self._general(setup, owner=owner, has_owners=bool(owners))]
+        return replace(setup, advice=tuple(advice))
+
+    def _general(self, setup: Setup, *, owner: str, has_owners: bool) -> Iterator[str]:
         if setup.drafts:
-            advice += general(
+            yield from general(
                 has_dvc_remote=has_remote(self.read(".dvc/config") or ""),
                 on_github=bool(self.git.origin_url()),
                 pin=self._pin,
                 owner=owner,
-                has_owners=bool(owners),
+                has_owners=has_owners,
                 workflows=[draft.path for draft in setup.drafts if draft.path.startswith(workflows.FOLDER)],
             )
-        return replace(setup, advice=tuple(advice))
 
     def _ask_owner(self) -> str:
         answer = self._ask("Who approves releases (@name or @org/team)?", ["nobody yet"])
         return answer if answer.startswith("@") else ""
 
-    def _has(self, made: Sequence[Entry]) -> set[str]:
-        """What workflows are for: a next environment, servers that outlive the runner, production data to watch. A new
-        mlops.yaml has none of them."""
+    def _has(self, made: Sequence[Entry]) -> frozenset[str]:
+        """What workflows are for; a mlops.yaml that is to be written has none of it yet."""
         if made:
-            return set()
+            return frozenset()
         from mlops_ci.config.load import load
 
-        models = load(self.git.root / CONFIG, os.environ).models.values()
-        has = {
-            "promotion": any(len(model.environments) > 1 for model in models),
-            "servers": any(place.target != "local" for model in models for place in model.environments),
-            "drift": any(model.drift for model in models),
-        }
-        return {name for name, there in has.items() if there}
-
-    def _suites(self, made: Sequence[Entry]) -> tuple[dict[str, str], dict[str, str]]:
-        """A first suite for each model's training data by path; and for models without one, why."""
-        suites: dict[str, str] = {}
-        without: dict[str, str] = {}
-        for entry in made:
-            if not entry.suite:
-                continue
-            data, suite = entry.training, entry.suite
-            folder = self.git.root / entry.folder
-            path, table = _joined(entry.folder, suite), _joined(entry.folder, data)
-            if (there := self.read(path)) is not None:
-                suites[path] = there
-                continue
-            how = f"mlops-ci suggest-suite {table} -o {path}"
-            if not (folder / data).exists():
-                without[entry.name] = (
-                    f"{table} is not here yet; when it is, '{how}' writes a first suite for {entry.name}"
-                )
-                continue
-            try:
-                suites[path] = as_text(wiring.suggest(data, table="", name=Path(suite).stem, directory=folder))
-            except MlopsError as error:
-                without[entry.name] = f"no suite was written for {table}: {error.message} ({error.hint or how})"
-        return suites, without
+        return workflows.purposes(load(self.git.root / CONFIG, os.environ).models.values())
 
     def _size(self, path: str) -> int:
         try:
@@ -274,20 +244,9 @@ class Initializing:
         if self.console.json:
             self.console.document(document(setup, written=write, conflicts=conflicts or {}))
         for line in (
-            *self._outcome(setup, write=write),
+            outcome(setup, write=write),
             *left_to_do(setup.advice, width=self.console.width),
             *([then] if then and write else []),
         ):
             self.console.show(line)
         return 0
-
-    def _outcome(self, setup: Setup, *, write: bool) -> list[str]:
-        count = len(setup.drafts)
-        if not count:
-            return ["everything is in place; nothing was written"]
-        files = f"{count} file{'s' if count > 1 else ''}"
-        return [f"{files} written" if write else f"{files} would be written"]
-
-
-def _joined(folder: str, path: str) -> str:
-    return posixpath.normpath(posixpath.join(folder, path))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from mlops_ci.config.types import Model
 from mlops_ci.errors import RepositoryError
 from mlops_ci.records.setting_up import Draft
 from mlops_ci.stages.init.pipeline import scalar
@@ -36,6 +37,17 @@ def rendered(template: str, *, pin: str, version: str, default_branch: str) -> s
     text = USES.sub(pinned, template)
     branch = scalar(default_branch or "main")
     return re.sub(r"(\bbranches:[ ]*)\[main\]", lambda found: f"{found[1]}[{branch}]", text)
+
+
+def purposes(models: Iterable[Model]) -> frozenset[str]:
+    """What there is for workflows to do: a next environment, servers that outlive the runner, data to watch."""
+    known = tuple(models)
+    has = {
+        "promotion": any(len(model.environments) > 1 for model in known),
+        "servers": any(place.target != "local" for model in known for place in model.environments),
+        "drift": any(model.drift for model in known),
+    }
+    return frozenset(name for name, there in has.items() if there)
 
 
 def wanted(templates: Mapping[str, str], has: Collection[str]) -> dict[str, str]:
