@@ -43,7 +43,7 @@ def test_the_page_shows_what_init_and_check_do(
 
     assert run(["init", "--yes", "--pin", "a" * 40]) == 0
     said = capsys.readouterr().out
-    left, checked, _ = blocks("text")
+    left, checked, *_ = blocks("text")
     assert said.endswith(left)
     config, pipeline = blocks("yaml")
     assert (home / "mlops.yaml").read_text().endswith(config)
