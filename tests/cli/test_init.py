@@ -172,7 +172,9 @@ def test_a_script_that_saves_no_mlflow_model(repository: Make) -> None:
     assert "after line 8:" in " ".join(said.split())
     assert '\n    import mlflow.sklearn\n    mlflow.sklearn.save_model(model, "model")\n' in said
     assert "churn has no holdout" in said
-    assert "to be pinned: mlflow-skinny, pandas, pyarrow, scikit-learn" in " ".join(said.split())
+    assert "to be pinned: mlflow-skinny, pandas, pyarrow, scikit-learn, 'protobuf<7', 'python-dateutil<3'" in " ".join(
+        said.split()
+    )
     (stage,) = yaml.safe_load(made.text("dvc.yaml"))["stages"].values()
     assert stage["cmd"] == "python src/train.py"
     assert stage["deps"] == ["data/rows.csv", "src/features.py", "src/train.py"]
@@ -185,8 +187,15 @@ def test_a_script_that_saves_no_mlflow_model(repository: Make) -> None:
     ("files", "said"),
     [
         ({"requirements.txt": "mlflow-skinny==3\npandas>2\n"}, "requirements.txt lacks pyarrow, which"),
-        ({"requirements.txt": "-r more.in\n", "more.in": "MLflow [extras]>=3\n"}, ""),
-        ({"requirements.txt": "mlflow-skinny\npandas\npyarrow\n"}, ""),
+        (
+            {
+                "requirements.txt": "-r more.in\n",
+                "more.in": "MLflow [extras]>=3\nprotobuf==6.33.6\npython-dateutil<3\n",
+            },
+            "",
+        ),
+        ({"requirements.txt": "mlflow-skinny\npandas\npyarrow\nprotobuf\npython-dateutil\n"}, ""),
+        ({"requirements.txt": "mlflow\nprotobuf\n"}, "should hold 'python-dateutil<3': kserve"),
         ({"pyproject.toml": '[project]\ndependencies = ["mlflow>=3"]\n'}, "pyproject.toml has no uv.lock beside it"),
         (
             {"environment.yml": "dependencies: [mlflow]\n"},
@@ -202,7 +211,7 @@ def test_packages_that_are_missing(repository: Make, files: dict[str, str], said
         made.mlops("init", "--dry-run", "--pin", PIN, "--train", "train.py").partition("left to do")[2].split()
     )
     assert said in left
-    assert said or not any(word in left for word in ("lacks", "uv.lock", "requirements.txt"))
+    assert said or not any(word in left for word in ("lacks", "uv.lock", "requirements.txt", "kserve"))
 
 
 def test_a_dvc_pipeline_with_parameters(repository: Make) -> None:

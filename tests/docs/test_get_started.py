@@ -31,7 +31,7 @@ def test_the_page_shows_what_init_and_check_do(
         "train.py": script,
         "data/train.csv": rows,
         "data/test.csv": rows,
-        "requirements.txt": "mlflow==3\n",
+        "requirements.txt": "mlflow==3\nprotobuf<7\npython-dateutil<3\n",
     }
     for path, text in files.items():
         (home / path).write_text(text)

@@ -31,6 +31,8 @@ FLAVORS = {
 }
 # What our scorer uses in the user's environment; the whole of MLflow brings the others.
 SCORING = ("mlflow-skinny", "pandas", "pyarrow")
+# kserve 0.21, which serves the model together with these, does not take the newest of two that MLflow and pandas bring.
+SERVING = ("protobuf<7", "python-dateutil<3")
 CONDA = ("environment.yml", "environment.yaml", "conda.yaml", "conda.yml")
 LARGE = 20 * 1024 * 1024
 
@@ -72,7 +74,7 @@ def _packages(entry: Entry, project: Project) -> Iterator[str]:
         folders = dict.fromkeys((entry.folder, ""))
         conda = next((path for path in _joined(folders, CONDA) if project.tree.exists(path)), "")
         because = f"{conda} can't be built here: " if conda else ""
-        names = ", ".join(sorted(_third_party(entry, project)))
+        names = ", ".join([*sorted(_third_party(entry, project)), *(f"'{limit}'" for limit in SERVING)])
         yield f"{because}write requirements.txt, or nothing can be trained. What is imported, to be pinned: {names}"
         return
     if found[-1].endswith("pyproject.toml"):
@@ -81,6 +83,9 @@ def _packages(entry: Entry, project: Project) -> Iterator[str]:
     missing = [name for name in SCORING if not _named(name, text)]
     if missing and not _named("mlflow", text):
         yield f"{found[0]} lacks {', '.join(missing)}, which save the model or score with it: add them, pinned"
+    limits = [f"'{limit}'" for limit in SERVING if not _named(limit.partition("<")[0], text)]
+    if limits and entry.judged.label:
+        yield f"{found[0]} should hold {' and '.join(limits)}: kserve, which serves the model, takes no newer ones"
 
 
 def _named(package: str, text: str) -> bool:
