@@ -58,6 +58,8 @@ class PipelineError(UsageError):
 class RepositoryError(UsageError):
     """The git repository is missing, empty, shallow, or otherwise not what the command needs."""
 
+    page = "troubleshooting.md"
+
 
 class MissingExtra(UsageError):
     """A library of an optional extra is not installed."""

@@ -41,6 +41,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "drift": ("drift", "registry", "github"),
     "score": ("registry", "score"),
     "suggest-suite": ("validate",),
+    "init": ("validate",),
 }
 
 

@@ -18,6 +18,7 @@ from mlops_ci.errors import MlopsError, did_you_mean
 # name → (module below mlops_ci.cli, one line of help). The line here and the command's own first line agree (test).
 COMMANDS: dict[str, tuple[str, str]] = {
     "pull-request": ("pull_request", "Judge what this branch changes: validate, train, evaluate, report."),
+    "init": ("init", "Set a repository up: mlops.yaml, a first suite, workflows."),
     "check": ("check", "Check mlops.yaml and every file it names."),
     "affected": ("affected", "Say which models this branch changes, and why."),
     "validate": ("validate", "Check data against its expectation suites."),

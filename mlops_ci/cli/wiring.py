@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
     from mlops_ci.ports.runs import Runs
     from mlops_ci.records.github import Access
+    from mlops_ci.records.setting_up import Head
     from mlops_ci.stages.build import Yard
     from mlops_ci.stages.deploy import Dock
     from mlops_ci.stages.score import Bench
@@ -195,13 +196,20 @@ def validator() -> Validator:
     return GreatExpectations()
 
 
-def suggest(data: str, *, table: str, name: str) -> dict[str, Any]:
-    """A first suite for a data set named on the command line."""
+def suggest(data: str, *, table: str, name: str, directory: Path | None = None) -> dict[str, Any]:
+    """A first suite for a data set, as it is named from a folder, by default the current one."""
     from mlops_ci.backends.gx_suggest import suggest as from_profile
     from mlops_ci.backends.sources import open_source
 
-    found = open_source(data, directory=Path.cwd(), table=table)
+    found = open_source(data, directory=directory or Path.cwd(), table=table)
     return from_profile(found.profile(redact=()), name=name)
+
+
+def table_head(path: Path) -> Head | None:
+    """The columns and first rows of a table; None where it can't be read."""
+    from mlops_ci.backends.table_head import table_head as head_of
+
+    return head_of(path)
 
 
 def source(model: Model, dataset: Dataset) -> DataSource:

@@ -82,8 +82,20 @@ def test_every_snippet_is_of_a_kind_that_is_tested(tmp_path: Path) -> None:
         else:
             assert text.startswith(("version:", "# yaml-language-server:", "apiVersion:")), page
             assert list(yaml.safe_load_all(text)) is not None
-    assert {page for page, _ in snippets("python")} == {"docs/evaluation.md", "docs/score.md"}
-    texts = {"README.md", "docs/audit.md", "docs/cli.md", "docs/forge.md", "docs/serving.md", *PLAYED}
+    assert {page for page, _ in snippets("python")} == {
+        "docs/evaluation.md",
+        "docs/get-started-github.md",
+        "docs/score.md",
+    }
+    texts = {
+        "README.md",
+        "docs/audit.md",
+        "docs/cli.md",
+        "docs/forge.md",
+        "docs/serving.md",
+        "docs/get-started-github.md",
+        *PLAYED,
+    }
     assert {page for page, _ in snippets("text")} == texts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -78,3 +79,19 @@ def test_base_install_checks_a_repository(version: str, wheel: Path, tmp_path: P
     assert "Traceback" not in mlops("validate").stderr
     installed = {path.name for path in (venv / "lib").glob("python*/site-packages/*")}
     assert not installed & set(HEAVY)
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_what_init_copies(wheel: Path) -> None:
+    """The templates as they are in the checkout; the commit only where nothing is changed in it."""
+    with zipfile.ZipFile(wheel) as packed:
+        found = {
+            name.rpartition("/")[2]: packed.read(name) for name in packed.namelist() if "mlops_ci/workflows/" in name
+        }
+        commit = packed.read("mlops_ci/commit").decode().strip() if "mlops_ci/commit" in packed.namelist() else ""
+    assert found == {path.name: path.read_bytes() for path in (ROOT / "workflows").glob("*.yml")}
+    words = ["git", "status", "--porcelain", "--untracked-files=no"]
+    state = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    clean = state.returncode == 0 and not state.stdout
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    assert commit == (head if clean else "")
