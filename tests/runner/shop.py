@@ -1,0 +1,162 @@
+"""A model repository at GitHub whose workflows run here: people who push and open, and what the runner then does."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.records.forge import NewPull
+from mlops_ci.records.github import TokenKind
+from tests.backends.github_place import TOKEN, GitHubPlace
+from tests.e2e.person import Person
+from tests.e2e.toy import config
+from tests.github import events
+from tests.github.hub import Pull, Repo
+from tests.runner.act import Act, Run
+from tests.runner.checkers import ROOT
+
+ANN = "ghp_ann0123456789"
+SECRETS = {"MLFLOW_TRACKING_USERNAME": "tracking-user", "MLFLOW_TRACKING_PASSWORD": "s3cret-of-the-tracking"}
+PLACES = "staging: {}\n      production: {requires: {verified_in: staging}}"
+
+
+def own_tree(folder: Path) -> Path:
+    """This repository as an action's: what git knows and what is new, as it stands, without environments."""
+    listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, check=True, capture_output=True).stdout.decode().split("\0")
+    kept = ("action.yml", "actions/", "bin/", "mlops_ci/", "script/", "pyproject.toml", "uv.lock", ".github/")
+    for name in names:
+        if name.startswith(kept) and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What all runs share: the runner, and the folder of programs that its jobs find."""
+
+    act: Act
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """A person's clone, its repository at GitHub, and the runner. `folder` holds what outlives a job."""
+
+    person: Person
+    place: GitHubPlace
+    machine: Machine
+    folder: Path
+    runs: count[int] = field(default_factory=count)
+
+    @property
+    def repo(self) -> Repo:
+        return self.place.repo
+
+    @property
+    def tracking(self) -> str:
+        return f"sqlite:///{self.folder}/mlflow.db"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "artifacts"
+
+    def push(self, branch: str) -> None:
+        self.person.git("push", "-q", "--force", "origin", branch)
+
+    def open(self, branch: str, title: str) -> Pull:
+        """Ann pushes a branch and opens its pull request."""
+        self.push(branch)
+        self.place.hub.token(ANN, "ann")
+        hand = GitHubPlace(self.place.server, self.repo, self.place.beside, token=ANN, kind=TokenKind.PERSONAL)
+        return self.repo.pulls[hand.forge.open(NewPull(branch=branch, base="main", title=title, body="")).number]
+
+    def merge(self, pull: Pull) -> str:
+        """Ann merges; the commit of `main` before."""
+        before = self.repo.bare.tip("main")
+        hand = GitHubPlace(self.place.server, self.repo, self.place.beside, token=ANN, kind=TokenKind.PERSONAL)
+        hand.forge.merge(pull.number, head=self.repo.bare.tip(pull.branch))
+        self.person.git("checkout", "-q", "main")
+        self.person.git("pull", "-q", "--ff-only", "origin", "main")
+        return before
+
+    def pull_request(self, pull: Pull, action: str, **given: Any) -> Run:
+        """What pull-request.yml does with a pull request as it is now."""
+        payload = events.pull_request(self.place.server, self.repo, pull, action)
+        return self.run("pull_request", payload, "pull-request.yml", payload["pull_request"]["merge_commit_sha"], **given)
+
+    def pushed(self, before: str, workflow: str = "merge.yml", **given: Any) -> Run:
+        """What a workflow does with `main` as it is now, after it was at `before`."""
+        payload = events.push(self.place.server, self.repo, "main", before=before, login="ann")
+        return self.run("push", payload, workflow, payload["after"], **given)
+
+    def run(
+        self, event: str, payload: Mapping[str, Any], workflow: str, commit: str, *, secrets: Mapping[str, str] = SECRETS
+    ) -> Run:
+        """One run of the repository's own copy of a workflow at a commit."""
+        checkout = self.folder / f"run-{next(self.runs)}"
+        bare = self.repo.bare
+        subprocess.run(["git", "clone", "-q", "--no-checkout", bare.path, checkout], check=True)
+        Person(checkout).git("fetch", "-q", "origin", commit)
+        Person(checkout).git("checkout", "-q", "-B", "main", commit)
+        Person(checkout).git("remote", "set-url", "origin", f"https://github.com/{self.repo.full_name}.git")
+        server = self.place.server
+        environ = {
+            "GITHUB_API_URL": server.api_url,
+            "GITHUB_GRAPHQL_URL": server.graphql_url,
+            "NO_PROXY": "127.0.0.1",
+            "PATH": self.machine.path,
+            "RUNNER_TEST_SERVER": server.address,
+            "RUNNER_TEST_ARTIFACTS": str(self.artifacts),
+            "RUNNER_TEST_KEPT": str(self.folder / "kept"),
+        }
+        return self.machine.act.run(
+            event,
+            payload,
+            f".github/workflows/{workflow}",
+            checkout=checkout,
+            environ=environ,
+            secrets={"GITHUB_TOKEN": TOKEN, **secrets},
+            variables={"MLFLOW_TRACKING_URI": self.tracking},
+        )
+
+    def comments(self, pull: Pull) -> list[str]:
+        """What we have said in a pull request."""
+        return [comment.body for comment in pull.comments if comment.login == "github-actions[bot]"]
+
+    def served(self) -> dict[str, str]:
+        """Environment → the model digest that serves there."""
+        home = self.person.home / ".mlops"
+        if not (home / "serving").exists():
+            home.mkdir(exist_ok=True)
+            (home / "serving").symlink_to(self.folder / "kept")
+        child = self.person.start("serve", "ps", "--json")
+        found: list[dict[str, Any]] = json.loads(child.communicate(timeout=60)[0])
+        return {item["environment"]: item["model_digest"] for item in found}
+
+
+def prepare(person: Person, artifacts: Path, least: float = 0.6) -> None:
+    """The toy in two environments with a shared store of runs, and the workflows as they are."""
+    text = config(sys.executable, least=least).replace("production: {target: local}", PLACES)
+    tracking = f'tracking: {{uri: "${{MLFLOW_TRACKING_URI:-sqlite:///.mlops/mlflow.db}}", artifacts: "{artifacts.as_uri()}"}}\n'
+    person.write("mlops.yaml", text.replace("version: 1\n", f"version: 1\n{tracking}"))
+    for path in (ROOT / "workflows").glob("*.yml"):
+        person.write(f".github/workflows/{path.name}", path.read_text("utf-8"))
+
+
+def machine_path(folder: Path) -> str:
+    """A PATH with uv and the rest of the machine, and nothing of our development environment."""
+    folder.mkdir()
+    (folder / "uv").symlink_to(Path(sys.executable).with_name("uv"))
+    own = str(Path(sys.executable).parent)
+    rest = [part for part in os.environ["PATH"].split(os.pathsep) if part != own]
+    return os.pathsep.join([str(folder), *rest])
