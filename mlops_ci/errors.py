@@ -89,6 +89,12 @@ class GateFailed(MlopsError):
     exit_code = 10
 
 
+class ArchiveRefused(GateFailed):
+    """What a run from outside handed over is not what it should be; the message says which rule it breaks."""
+
+    page = "forks.md#what-is-refused"
+
+
 class StaleError(MlopsError):
     """What was reviewed is not what is here now."""
 

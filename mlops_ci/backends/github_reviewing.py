@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mlops_ci.backends.github.api import Api
 from mlops_ci.backends.github.checks import Checks
 from mlops_ci.backends.github.deployments import Deployments
+from mlops_ci.backends.github.pulls import Pulls
 from mlops_ci.backends.github.verdicts import Verdicts
 from mlops_ci.records.reviewing import CheckRun, Deployed
 
@@ -17,8 +18,11 @@ class GitHubReviewing:
 
     api: Api
 
-    def verdict(self, number: int, body: str, *, marker: str, head: str) -> bool:
-        return Verdicts(self.api).write(number, body, marker=marker, head=head)
+    def head(self, number: int) -> str:
+        return str(Pulls(self.api).raw(number)["head"]["sha"])
+
+    def verdict(self, number: int, body: str, *, marker: str, head: str, fresh: bool = True) -> bool | None:
+        return Verdicts(self.api).write(number, body, marker=marker, head=head, fresh=fresh)
 
     def check(self, run: CheckRun) -> str:
         return Checks(self.api).show(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -90,3 +91,18 @@ def common(options: dict[str, Any]) -> Common:
         json=options.pop("json"),
         quiet=options.pop("quiet"),
     )
+
+
+def model_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """A JSON list of model names; None for nothing at all, as a step that did not run hands it on."""
+    from mlops_ci.config.release_file import NAME
+
+    if value is None or not value.strip():
+        return None
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(item, str) and NAME.fullmatch(item) for item in found):
+        raise click.BadParameter("""it is no JSON list of model names, such as '["churn", "price"]'""")
+    return tuple(dict.fromkeys(found))

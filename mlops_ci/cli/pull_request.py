@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -25,8 +25,9 @@ STAGES = ("affected", "validate", "train", "evaluate")
 
 @click.command("pull-request")
 @dry_run_option
+@click.option("--publish", is_flag=True, help="Write the comment and the checks on GitHub, too.")
 @common_options
-def command(dry_run: bool, **options: Any) -> int:
+def command(dry_run: bool, publish: bool, **options: Any) -> int:
     """Judge what this branch changes: validate, train, evaluate, report.
 
     Every affected model is validated, trained (or proven trained) and compared with the champion on the same
@@ -35,13 +36,23 @@ def command(dry_run: bool, **options: Any) -> int:
     session = open_session(common(options))
     chosen = session.selected
     if not chosen:
-        return nothing_affected(session)
+        nothing_affected(session)
+        return shown_to_reviewers(session, publish=publish)
     if dry_run:
         return show_plan(session, lambda model, item: steps(session, model))
     with one_run(session):
         results = [result for item in chosen for result in judge(session, item)]
         show(session, results)
         write_reports(session, [item.model for item in chosen])
+    return shown_to_reviewers(session, results, publish=publish)
+
+
+def shown_to_reviewers(session: Session, results: Sequence[StageResult] = (), *, publish: bool) -> int:
+    """The exit code of the results, whatever becomes of the comment."""
+    if publish:
+        from mlops_ci.cli.showing import publish_judged
+
+        publish_judged(session, [item.model for item in session.selected])
     return exit_code(results)
 
 
@@ -91,7 +102,7 @@ def explain(session: Session) -> StageFunction:
     return run
 
 
-def nothing_affected(session: Session) -> int:
+def nothing_affected(session: Session) -> None:
     """Say so, with the digest each model keeps; no heavy library was imported to find out."""
     since = session.base[:12] or "the beginning"
     skipped = [
@@ -110,7 +121,6 @@ def nothing_affected(session: Session) -> int:
         session.console.document([encode(result) for result in skipped])
     names = ", ".join(result.model for result in skipped[:5]) + (", …" if len(skipped) > 5 else "")
     session.console.show(f"skipped: nothing that decides a model has changed since {since} ({names})")
-    return 0
 
 
 def write_reports(session: Session, models: list[str]) -> None:

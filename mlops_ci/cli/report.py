@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mlops_ci.cli.options import common, common_options
+from mlops_ci.cli.options import common, common_options, model_names
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.errors import MissingExtra, UsageError
 from mlops_ci.io import files
@@ -25,15 +25,28 @@ SUFFIXES = {"markdown": "md", "html": "html", "json": "json"}
     "--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True, help="What to render."
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, not to stdout.")
+@click.option("--publish", is_flag=True, help="Write the comment and the checks on GitHub, too.")
+@click.option(
+    "--expect",
+    callback=model_names,
+    metavar="JSON",
+    help="The models that must have results, as a JSON list: the output 'models' of 'affected'.",
+)
 @common_options
-def command(form: str, output: Path | None, **options: Any) -> int:
+def command(form: str, output: Path | None, publish: bool, expect: tuple[str, ...] | None, **options: Any) -> int:
     """Render reports from stored results.
 
-    Reads .mlops/results alone, so any machine that has them can render them. Without --model every model with
-    results is shown; exit 0 whatever they say.
+    Reads .mlops/results alone, so any machine that has them can render them. Without --model or --expect every model
+    with results is shown; exit 0 whatever they say, and whether or not GitHub took them.
     """
     session = open_session(common(options))
-    names = models_with_results(session)
+    names = list(expect) if expect is not None else models_with_results(session, none=publish)
+    if publish:
+        from mlops_ci.cli.showing import publish_gathered
+
+        publish_gathered(session, expect, names)
+    if not names and not session.console.json:
+        return 0
     text = renderer("json" if session.console.json else form, session)(collect(session.workspace, names))
     if output is None:
         click.echo(text, color=session.console.color)
@@ -43,12 +56,12 @@ def command(form: str, output: Path | None, **options: Any) -> int:
     return 0
 
 
-def models_with_results(session: Session) -> list[str]:
-    """The models named, else all that have results. Raises UsageError where there are none."""
+def models_with_results(session: Session, *, none: bool = False) -> list[str]:
+    """The models named, else all that have results. Raises UsageError where there are none, unless `none` may be."""
     names = [session.model(name).name for name in session.options.models] or [
         name for name in session.config.models if (session.workspace.home / "results" / name).is_dir()
     ]
-    if not names:
+    if not names and not none:
         raise UsageError("there are no results to report yet", hint="mlops-ci pull-request")
     return names
 

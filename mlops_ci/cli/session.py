@@ -16,6 +16,7 @@ from mlops_ci.config.types import Config, Model
 from mlops_ci.digests.inputs import Inputs
 from mlops_ci.digests.sources import Project
 from mlops_ci.errors import UsageError, did_you_mean
+from mlops_ci.github.context import context, in_actions
 from mlops_ci.io.git import Git
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.records.results import Origin
@@ -91,7 +92,15 @@ class Session:
     @cached_property
     def origin(self) -> Origin:
         """What results are about."""
-        return Origin(commit=self.git.head(), base=self.base, branch=self.git.branch(), dirty=bool(self.uncommitted))
+        pull, head = asked()
+        return Origin(
+            commit=self.git.head(),
+            head=head,
+            base=self.base,
+            branch=self.git.branch(),
+            pull_request=pull,
+            dirty=bool(self.uncommitted),
+        )
 
     @cached_property
     def uncommitted(self) -> tuple[str, ...]:
@@ -126,6 +135,12 @@ class Session:
         """--model as named, --all as configured, otherwise the affected ones."""
         everything = bool(self.options.models) or self.options.all_models
         return tuple(item for item in self.affected if everything or item.affected)
+
+
+def asked() -> tuple[str, str]:
+    """The pull request that a workflow runs for, and its branch's tip; empty elsewhere."""
+    job = context(os.environ) if in_actions(os.environ) else None
+    return (str(job.pull), job.head) if job is not None and job.pull else ("", "")
 
 
 def open_session(options: Common) -> Session:

@@ -14,10 +14,14 @@ class Reviewing(Protocol):
     before it is repeated.
     """
 
-    def verdict(self, number: int, body: str, *, marker: str, head: str) -> bool:
+    def head(self, number: int) -> str:
+        """The full SHA that a pull request stands at now. UsageError for a number that none has."""
+
+    def verdict(self, number: int, body: str, *, marker: str, head: str, fresh: bool = True) -> bool | None:
         """The one comment of our own with this marker, about the commit `head` of a pull request.
 
-        False, and nothing is written, where a run for a newer head has written it already.
+        False, and nothing is written, where a run for a newer head has written it already. With `fresh` false only one
+        that is there is written over; None where there is none.
         """
 
     def check(self, run: CheckRun) -> str:

@@ -69,9 +69,13 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What the result is about: commit and base (full SHAs, '' if unknown), and whether the tree was dirty."""
+    """What the result is about: commit and base (full SHAs, '' if unknown), and whether the tree was dirty.
+
+    `head` is the tip of the pull request's branch, where a workflow has checked out a merge of it.
+    """
 
     commit: str = ""
+    head: str = ""
     base: str = ""
     branch: str = ""
     pull_request: str = ""

@@ -7,7 +7,8 @@ import unicodedata
 
 LONGEST = 300
 ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]")
-MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#!$])")
+MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#!$&])")
+REFERENCES = re.compile(r"#(?=\d)|\bGH-(?=\d)", re.IGNORECASE)  # GitHub looks for them in what is rendered
 
 
 def plain(text: str, *, longest: int = LONGEST) -> str:
@@ -25,6 +26,12 @@ def _harmless(character: str) -> str:
 
 
 def markdown(text: str, *, longest: int = LONGEST) -> str:
-    """Text that Markdown renders as it is: no markup, no table break, no mention, no link of its own making."""
-    cleaned = MARKDOWN.sub(r"\\\1", plain(text, longest=longest))
+    """Text that Markdown renders as it is: no markup, no table break, no mention, no reference, no link of its own."""
+    cleaned = MARKDOWN.sub(r"\\\1", REFERENCES.sub("\\g<0>\u2060", plain(text, longest=longest)))
     return cleaned.replace("@", "@\u2060").replace("://", ":\u2060//").replace("www.", "www\u2060.")
+
+
+def code(text: str, *, longest: int = LONGEST) -> str:
+    """A name, digest or command as a code span; what could end the span is left out."""
+    kept = plain(text, longest=longest).replace("`", "").replace("|", "").strip()
+    return f"`{kept}`" if kept else "–"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mlops_ci.errors import BackendError
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import CodecError, decode
+from mlops_ci.records.details import DETAILS, check_details
 from mlops_ci.records.evaluation import EvaluationDetails
 from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.training import RegistrationDetails, TrainingDetails
 from mlops_ci.records.validation import ValidationDetails
 
-STAGES = ("affected", "validate", "train", "evaluate", "register")
+STAGES = tuple(DETAILS)
 Details = TypeVar("Details")
 
 
@@ -88,7 +89,7 @@ def _collect(workspace: Workspace, model: str) -> ModelReport:
         try:
             result = workspace.read_result(model, stage)
             if result is not None:
-                _check(result)
+                _check(result, model, stage)
                 results.append(result)
         except (BackendError, CodecError) as error:
             notes.append(f"the result of {stage} is not readable: {error}")
@@ -100,15 +101,23 @@ def _collect(workspace: Workspace, model: str) -> ModelReport:
     return ModelReport(model=model, results=tuple(results), notes=tuple(notes))
 
 
-_KINDS: dict[str, Any] = {
-    "affected": Affected,
-    "validate": ValidationDetails,
-    "train": TrainingDetails,
-    "evaluate": EvaluationDetails,
-    "register": RegistrationDetails,
-}
+def _check(result: StageResult, model: str, stage: str) -> None:
+    """Raises CodecError for the result of another model or stage, and for details that are not its stage's."""
+    if (result.model, result.stage) != (model, stage):
+        raise CodecError(f"$: it says that it is the result of {result.stage[:40]} of {result.model[:80]}")
+    check_details(result)
 
 
-def _check(result: StageResult) -> None:
-    if result.details:
-        decode(_KINDS[result.stage], result.details)
+def of_commits(report: Report, commits: Sequence[str]) -> Report:
+    """The same without the results of a model that are not all of one commit, and of one of these (any where there are
+    none): old numbers are never shown as new."""
+    return Report(models=tuple(_of_commits(model, commits) for model in report.models))
+
+
+def _of_commits(model: ModelReport, commits: Sequence[str]) -> ModelReport:
+    found = {item.origin.commit for item in model.results if item.origin.commit or item.status is not Status.ERROR}
+    if len(found) <= 1 and (not commits or found.issubset(commits)):
+        return model
+    listed = ", ".join(sorted(commit[:12] or "unknown" for commit in found))
+    note = f"the results that are there are of another commit ({listed}), so they are not shown"
+    return ModelReport(model=model.model, results=(), notes=(note,))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from mlops_ci.records.evaluation import EvaluationDetails
 from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.validation import ExpectationResult, ValidationDetails
+from mlops_ci.report.clean import code
 from mlops_ci.report.clean import markdown as clean
 from mlops_ci.report.collect import ModelReport, Report
 from mlops_ci.report.headline import headline
@@ -37,21 +38,22 @@ def _model(model: ModelReport) -> Iterator[str]:
     yield f"## {SIGNS[model.worst]} {clean(model.model)}\n\n**{clean(headline(model.results))}**"
     if model.notes:
         yield "\n".join(f"> {clean(note)}" for note in model.notes)
-    yield from _failures(model.results)
+    yield from failures(model.results)
     yield from _gates(model)
     if model.evaluation is not None:
         yield from _evaluation(model.evaluation)
     if model.validation is not None:
-        yield from _validation(model.validation)
-    yield from _reasons(model)
-    yield _times(model)
-    yield _digests(model)
+        yield from validation(model.validation)
+    yield from reasons(model)
+    yield "### Stages\n\n" + stages(model)
+    yield "### Digests\n\n" + digests(model) + _again(model)
 
 
-def _failures(results: Sequence[StageResult]) -> Iterator[str]:
+def failures(results: Sequence[StageResult]) -> Iterator[str]:
+    """The errors that ended a stage, each with what to do."""
     for result in results:
         if result.failure is not None:
-            lines = [f"**{result.stage}: {clean(result.failure.message)}**"]
+            lines = [f"**{clean(result.stage)}: {clean(result.failure.message)}**"]
             lines += [f"> {clean(line)}  " for line in result.failure.hint.splitlines()[:30]]
             yield "\n".join(lines)
 
@@ -78,10 +80,10 @@ def _gates(model: ModelReport) -> Iterator[str]:
     result = model.stage("evaluate")
     if result is None or not result.checks:
         return
-    yield "### Gates\n\n" + _checks("gate", result.checks)
+    yield "### Gates\n\n" + checks("gate", result.checks)
 
 
-def _checks(what: str, checks: Sequence[Check]) -> str:
+def checks(what: str, checks: Sequence[Check]) -> str:
     """Checks as a table, the red ones first."""
     rows = [
         (check_sign(check), clean(check.name), clean(check.message), clean(check.override or check.where))
@@ -90,7 +92,8 @@ def _checks(what: str, checks: Sequence[Check]) -> str:
     return table(("", what, "found", "where"), rows)
 
 
-def _evaluation(details: EvaluationDetails) -> Iterator[str]:
+def metrics(details: EvaluationDetails) -> str:
+    """Every metric of both models, and their difference."""
     rows = [
         (
             clean(item.metric) + (" ↑" if item.higher_is_better else " ↓"),
@@ -102,13 +105,17 @@ def _evaluation(details: EvaluationDetails) -> Iterator[str]:
         )
         for item in details.metrics
     ]
-    if rows:
-        yield "### Metrics\n\n" + table(("metric", "candidate", "champion", "difference", "p", "verdict"), rows)
+    return table(("metric", "candidate", "champion", "difference", "p", "verdict"), rows)
+
+
+def _evaluation(details: EvaluationDetails) -> Iterator[str]:
+    if details.metrics:
+        yield "### Metrics\n\n" + metrics(details)
     if details.param_changes:
         changes = [(clean(item.name), clean(item.old) or "–", clean(item.new) or "–") for item in details.param_changes]
         yield "### Parameters against the champion's\n\n" + table(("parameter", "champion", "candidate"), changes)
     if details.slices:
-        yield "### Slices\n\n" + _slices(details)
+        yield "### Slices\n\n" + slices(details)
     if details.flips is not None:
         flips = details.flips
         yield (
@@ -117,7 +124,8 @@ def _evaluation(details: EvaluationDetails) -> Iterator[str]:
         )
 
 
-def _slices(details: EvaluationDetails) -> str:
+def slices(details: EvaluationDetails) -> str:
+    """Every slice, tested or not."""
     rows = [
         (
             "❌" if item.failed else "✅" if item.tested else "–",
@@ -135,7 +143,8 @@ def _slices(details: EvaluationDetails) -> str:
     return table(("", "slice", "rows", "metric", "candidate", "champion", "drop", "p (Holm)", "mended / broken"), rows)
 
 
-def _validation(details: ValidationDetails) -> Iterator[str]:
+def validation(details: ValidationDetails) -> Iterator[str]:
+    """Each data set: its expectations that do not hold, and what differs from the champion's."""
     for dataset in details.datasets:
         bad = [item for item in dataset.expectations if item.status is not Status.PASSED]
         held = len(dataset.expectations) - len(bad)
@@ -145,35 +154,39 @@ def _validation(details: ValidationDetails) -> Iterator[str]:
             continue
         text = f"{title}{dataset.rows:,} rows, {held} of {len(dataset.expectations)} expectations hold."
         if bad:
-            text += "\n\n" + table(("expectation", "found", "examples"), [_expectation(item) for item in bad])
+            text += "\n\n" + table(("expectation", "found", "examples"), [expectation(item) for item in bad])
         yield text
         if dataset.diff is not None and dataset.diff.columns:
             diff = dataset.diff
-            rows = [(clean(c.column), c.what, clean(c.old) or "–", clean(c.new) or "–") for c in diff.columns]
+            rows = [(clean(c.column), clean(c.what), clean(c.old) or "–", clean(c.new) or "–") for c in diff.columns]
             head = f"#### Against {clean(diff.champion)}'s data\n\n{diff.rows_old:,} → {diff.rows_new:,} rows\n\n"
             yield head + table(("column", "what", "was", "is"), rows)
 
 
-def _expectation(item: ExpectationResult) -> tuple[str, str, str]:
+def expectation(item: ExpectationResult) -> tuple[str, str, str]:
+    """What was expected, what was found, and a few rows."""
     examples = "; ".join(
         ", ".join(f"{clean(k)} = {clean(v, longest=60)}" for k, v in row.items()) for row in item.examples
     )
     return clean(item.sentence), clean(counts(item)), examples or "–"
 
 
-def _reasons(model: ModelReport) -> Iterator[str]:
+def reasons(model: ModelReport) -> Iterator[str]:
+    """What differs from the base, and what was found before any stage ran."""
     if model.affected is not None and model.affected.changes:
         lines = [f"- {clean(change.sentence())}" for change in model.affected.changes[:ROWS]]
         yield "### Why it was judged\n\n" + "\n".join(lines)
     if model.warnings:
-        yield "### To know about\n\n" + _checks("what", model.warnings)
+        yield "### To know about\n\n" + checks("what", model.warnings)
 
 
-def _times(model: ModelReport) -> str:
+def stages(model: ModelReport) -> str:
+    """How each stage ended and what it cost."""
     rows = [
-        (r.stage, r.status.value, duration(r.seconds), duration(r.cpu_seconds), clean(r.reason)) for r in model.results
+        (clean(r.stage), r.status.value, duration(r.seconds), duration(r.cpu_seconds), clean(r.reason))
+        for r in model.results
     ]
-    text = "### Stages\n\n" + table(("stage", "status", "time", "processor time", ""), rows)
+    text = table(("stage", "status", "time", "processor time", ""), rows)
     training = model.training
     if training is not None and not training.reused:
         memory = f", peak memory {size(training.peak_memory_mb * 1e6)}" if training.peak_memory_mb else ""
@@ -183,7 +196,8 @@ def _times(model: ModelReport) -> str:
     return text
 
 
-def _digests(model: ModelReport) -> str:
+def digests(model: ModelReport) -> str:
+    """What was judged, by digest."""
     rows = []
     if (training := model.training) is not None:
         rows += [("inputs", training.inputs_digest), ("model", training.model_digest), ("MLflow run", training.run_id)]
@@ -192,6 +206,9 @@ def _digests(model: ModelReport) -> str:
     origin = next((result.origin for result in model.results), None)
     if origin is not None:
         rows += [("commit", origin.commit + (" + uncommitted changes" if origin.dirty else "")), ("base", origin.base)]
-    lines = [(name, f"`{clean(value)}`") for name, value in rows if value]
-    how = f"\n\nReproduce: `{reproduce(origin, model.model)}`" if origin else ""
-    return "### Digests\n\n" + table(("what", ""), lines) + how
+    return table(("what", ""), [(name, code(value)) for name, value in rows if value])
+
+
+def _again(model: ModelReport) -> str:
+    origin = next((result.origin for result in model.results), None)
+    return f"\n\nReproduce: {code(reproduce(origin, model.model))}" if origin else ""

@@ -95,6 +95,20 @@ class Pull:
 
 
 @dataclass(kw_only=True)
+class Run:
+    """A workflow's run that is over. `repository` has the branch; `artifacts` are zips by number."""
+
+    id: int
+    head: str
+    branch: str
+    repository: str
+    event: str = "pull_request"
+    conclusion: str = "success"
+    artifacts: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    expired: set[int] = field(default_factory=set)
+
+
+@dataclass(kw_only=True)
 class Repo:
     """A repository with everything around its git."""
 
@@ -110,6 +124,7 @@ class Repo:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     deployments: list[dict[str, Any]] = field(default_factory=list)
     environments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    runs: dict[int, Run] = field(default_factory=dict)
     trials: dict[tuple[str, str], str | None] = field(default_factory=dict)
     methods: tuple[str, ...] = ("squash", "merge", "rebase")
 
@@ -139,6 +154,7 @@ class Hub:
     faults: Faults = field(default_factory=Faults)
     lock: threading.RLock = field(default_factory=threading.RLock)
     last: int = 1000
+    address: str = ""  # of the server, which links to artifacts lead to
 
     def fresh(self) -> int:
         """A number that nothing else has."""

@@ -91,7 +91,7 @@ def _rendered(
     """The answer as bytes, with all that the description asks for; a list as one page of it."""
     body, link = _page(state, asked, answer)
     if body is None:
-        return answer.status, headers, b""
+        return answer.status, {**headers, **answer.headers}, b""
     if answer.status < 400:
         body = state.description.complete(asked.method, route.template, answer.status, body)
     kind = {"content-type": "application/json; charset=utf-8"}

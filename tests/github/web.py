@@ -18,6 +18,7 @@ from tests.github.access import who
 from tests.github.description import Description
 from tests.github.faults import Fault
 from tests.github.hub import Hub
+from tests.github.routes.actions import BLOBS, blob
 from tests.github.routes.pulls import look
 from tests.github.routing import ROUTES, Refused
 from tests.github.state import Asked, GitHubServer, Sent
@@ -31,6 +32,7 @@ def served(hub: Hub, *, base: str = "") -> Iterator[GitHubServer]:
     web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     web.daemon_threads = True
     server.port = web.server_address[1]
+    hub.address = server.address
     thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -70,6 +72,9 @@ class RequestHandler(BaseHTTPRequestHandler):
         state = self.server_state
         if ".git/" in split.path:
             smart_http.serve(self, state.hub.root, body)
+            return
+        if split.path.startswith(BLOBS):
+            self._send(*blob(state, split.path, self.headers.get("authorization")))
             return
         fault = state.hub.faults.strike(self.command, split.path)
         try:

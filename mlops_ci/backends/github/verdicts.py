@@ -28,7 +28,7 @@ class Verdicts:
 
     api: Api
 
-    def write(self, number: int, body: str, *, marker: str, head: str) -> bool:
+    def write(self, number: int, body: str, *, marker: str, head: str, fresh: bool = True) -> bool | None:
         comments = Comments(self.api)
         text = f"{stamp(marker)}\n{stamp(f'head:{head}')}\n{fit(body)}"
         mine = comments.mine(number, marker)
@@ -37,6 +37,8 @@ class Verdicts:
         if mine:
             comments.settle(mine, text)
             return True
+        if not fresh:
+            return None
         made = comments.make(number, text, marker)
         others = [item for item in comments.mine(number, marker) if item["id"] != made["id"]]
         if self._late(others, number, head):

@@ -1,0 +1,46 @@
+"""Charts as Mermaid, which GitHub draws itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mlops_ci.records.evaluation import SliceResult
+
+FEWEST, MOST = 3, 12  # fewer say nothing that the table does not; more can't be read
+LONGEST = 16
+_KEPT = re.compile(r"[^\w .:+-]", re.ASCII)
+
+
+def drops(slices: Sequence[SliceResult]) -> str:
+    """Bars of what each slice lost, in points of its metric times 100, the worst first, with the line of what it may
+    lose; '' where there is nothing to see: too few slices, or none that lost anything."""
+    tested = [item for item in slices if item.tested and item.drop is not None]
+    kinds = {(item.metric, item.max_drop) for item in tested}
+    if len(kinds) != 1 or len(tested) < FEWEST or not any((item.drop or 0.0) > 0 for item in tested):
+        return ""
+    ((metric, allowed),) = kinds
+    shown = sorted(tested, key=lambda item: -(item.drop or 0.0))[:MOST]
+    values = [100 * (item.drop or 0.0) for item in shown]
+    low, high = min(0.0, *values), max(100 * allowed, *values)
+    names = ", ".join(f'"{label(item)}"' for item in shown)
+    lines = [
+        "xychart-beta",
+        f'    title "What slices lost of {word(metric)}, in points; the line is what they may lose"',
+        f"    x-axis [{names}]",
+        f'    y-axis "points lost" {low:.4g} --> {high * 1.1 or 1:.4g}',
+        f"    bar [{', '.join(f'{value:.4g}' for value in values)}]",
+        f"    line [{', '.join([f'{100 * allowed:.4g}'] * len(shown))}]",
+    ]
+    return "\n".join(["```mermaid", *lines, "```"])
+
+
+def label(item: SliceResult) -> str:
+    """A slice's name. Mermaid has a grammar of its own: what is not a plain word is left out."""
+    return word(f"{item.by} {item.value}")
+
+
+def word(text: str) -> str:
+    """A text of plain characters alone."""
+    kept = " ".join(_KEPT.sub("", text).split())
+    return kept if len(kept) <= LONGEST else f"{kept[: LONGEST - 2]}.."

@@ -1,0 +1,54 @@
+"""Show a run to its reviewers: one comment on the pull request, one check a model.
+
+A run whose pull request has moved on shows nothing: the comment is the newer run's. Nothing here decides about a gate,
+and what can't be shown is a sentence, not an error.
+"""
+
+from __future__ import annotations
+
+from mlops_ci.errors import BackendError, UsageError
+from mlops_ci.ports import Reviewing
+from mlops_ci.records.showing import Commented, Publication, Shown
+
+
+def show(publication: Publication, *, reviewing: Reviewing) -> Shown:
+    """Write what is not there yet; twice is the same as once. A failed check keeps neither the others nor the comment
+    from being written. Raises nothing of GitHub's: `problems` tell."""
+    problems: list[str] = []
+    try:
+        if publication.pull and reviewing.head(publication.pull) != publication.head:
+            return Shown(comment=Commented.SUPERSEDED)
+    except (BackendError, UsageError) as error:
+        return Shown(comment=Commented.FAILED, problems=(f"the pull request can't be read: {error}",))
+    commented = _comment(publication, reviewing, problems)
+    checks = _checks(publication, reviewing, problems) if commented is not Commented.SUPERSEDED else ()
+    return Shown(comment=commented, checks=checks, problems=tuple(problems))
+
+
+def _comment(publication: Publication, reviewing: Reviewing, problems: list[str]) -> Commented:
+    if not publication.pull:
+        return Commented.NOT_NEEDED
+    try:
+        written = reviewing.verdict(
+            publication.pull,
+            publication.comment,
+            marker=publication.marker,
+            head=publication.head,
+            fresh=publication.fresh,
+        )
+    except BackendError as error:
+        problems.append(f"the comment was not written: {error}")
+        return Commented.FAILED
+    if written is None:
+        return Commented.NOT_NEEDED
+    return Commented.WRITTEN if written else Commented.SUPERSEDED
+
+
+def _checks(publication: Publication, reviewing: Reviewing, problems: list[str]) -> tuple[str, ...]:
+    made = []
+    for run in publication.checks:
+        try:
+            made.append(reviewing.check(run))
+        except BackendError as error:
+            problems.append(f"the check '{run.name}' was not written: {error}")
+    return tuple(url for url in made if url)
