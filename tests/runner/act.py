@@ -45,7 +45,9 @@ class Run:
     def step(self, job: str, name: str) -> Step:
         """The one step of a job with this id, or whose action has this name."""
         found = [step for step in self.steps if step.job == job and name in step.name]
-        assert len(found) == 1, f"{len(found)} steps {name!r} in {job!r}; there are {[step.name for step in self.steps]}"
+        assert len(found) == 1, (
+            f"{len(found)} steps {name!r} in {job!r}; there are {[step.name for step in self.steps]}"
+        )
         return found[0]
 
 

@@ -7,21 +7,24 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.backends.github_forge import GitHubForge
 from mlops_ci.records.forge import NewPull
 from mlops_ci.records.github import TokenKind
-from tests.backends.github_place import TOKEN, GitHubPlace
+from tests.backends.github_place import PEOPLE, TOKEN, GitHubPlace, github
 from tests.e2e.person import Person
-from tests.e2e.toy import config
+from tests.e2e.toy import config, first_model
 from tests.github import events
 from tests.github.hub import Pull, Repo
+from tests.runner import parts, standins
 from tests.runner.act import Act, Run
-from tests.runner.checkers import ROOT
+from tests.runner.checkers import OWN, ROOT
 
 ANN = "ghp_ann0123456789"
 SECRETS = {"MLFLOW_TRACKING_USERNAME": "tracking-user", "MLFLOW_TRACKING_PASSWORD": "s3cret-of-the-tracking"}
@@ -46,6 +49,13 @@ class Machine:
 
     act: Act
     path: str
+
+    @classmethod
+    def prepared(cls, folder: Path, cache: Path) -> Machine:
+        """The built runner with this checkout as our actions; `cache` is kept from run to run."""
+        actions = {f"{OWN}@v1": own_tree(folder / "own"), **standins.written(folder / "others")}
+        act = Act(program=parts.program(parts.home(os.environ), "act"), cache=cache, actions=actions)
+        return cls(act=act, path=machine_path(folder / "bin"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,18 +83,20 @@ class Shop:
     def push(self, branch: str) -> None:
         self.person.git("push", "-q", "--force", "origin", branch)
 
+    @property
+    def ann(self) -> GitHubForge:
+        """Ann's hands at GitHub."""
+        return replace(self.place, token=ANN, kind=TokenKind.PERSONAL).forge
+
     def open(self, branch: str, title: str) -> Pull:
         """Ann pushes a branch and opens its pull request."""
         self.push(branch)
-        self.place.hub.token(ANN, "ann")
-        hand = GitHubPlace(self.place.server, self.repo, self.place.beside, token=ANN, kind=TokenKind.PERSONAL)
-        return self.repo.pulls[hand.forge.open(NewPull(branch=branch, base="main", title=title, body="")).number]
+        return self.repo.pulls[self.ann.open(NewPull(branch=branch, base="main", title=title, body="")).number]
 
     def merge(self, pull: Pull) -> str:
         """Ann merges; the commit of `main` before."""
         before = self.repo.bare.tip("main")
-        hand = GitHubPlace(self.place.server, self.repo, self.place.beside, token=ANN, kind=TokenKind.PERSONAL)
-        hand.forge.merge(pull.number, head=self.repo.bare.tip(pull.branch))
+        self.ann.merge(pull.number, head=self.repo.bare.tip(pull.branch))
         self.person.git("checkout", "-q", "main")
         self.person.git("pull", "-q", "--ff-only", "origin", "main")
         return before
@@ -92,7 +104,9 @@ class Shop:
     def pull_request(self, pull: Pull, action: str, **given: Any) -> Run:
         """What pull-request.yml does with a pull request as it is now."""
         payload = events.pull_request(self.place.server, self.repo, pull, action)
-        return self.run("pull_request", payload, "pull-request.yml", payload["pull_request"]["merge_commit_sha"], **given)
+        return self.run(
+            "pull_request", payload, "pull-request.yml", payload["pull_request"]["merge_commit_sha"], **given
+        )
 
     def pushed(self, before: str, workflow: str = "merge.yml", **given: Any) -> Run:
         """What a workflow does with `main` as it is now, after it was at `before`."""
@@ -100,7 +114,13 @@ class Shop:
         return self.run("push", payload, workflow, payload["after"], **given)
 
     def run(
-        self, event: str, payload: Mapping[str, Any], workflow: str, commit: str, *, secrets: Mapping[str, str] = SECRETS
+        self,
+        event: str,
+        payload: Mapping[str, Any],
+        workflow: str,
+        commit: str,
+        *,
+        secrets: Mapping[str, str] = SECRETS,
     ) -> Run:
         """One run of the repository's own copy of a workflow at a commit."""
         checkout = self.folder / f"run-{next(self.runs)}"
@@ -144,10 +164,32 @@ class Shop:
         return {item["environment"]: item["model_digest"] for item in found}
 
 
+@contextmanager
+def opened(folder: Path, machine: Machine) -> Iterator[Shop]:
+    """The toy on a branch `first`, whose `main` has a README alone; whatever it serves is stopped at the end."""
+    person = first_model(folder / "toy")
+    prepare(person, folder / "models")
+    person.commit("Bring the workflows")
+    (folder / "kept").mkdir()
+    with github(folder / "github") as place:
+        repo = place.hub.repository("toy", people=PEOPLE)
+        place.hub.token(ANN, "ann")
+        person.git("remote", "add", "origin", f"{place.server.address}/acme/toy.git")
+        person.git("push", "-q", "origin", "main")
+        shop = Shop(person=person, place=replace(place, repo=repo), machine=machine, folder=folder)
+        shop = replace(shop, person=replace(person, environ={"MLFLOW_TRACKING_URI": shop.tracking}))
+        try:
+            yield shop
+        finally:
+            shop.served()
+            shop.person.mlops("serve", "stop", "--all")
+
+
 def prepare(person: Person, artifacts: Path, least: float = 0.6) -> None:
     """The toy in two environments with a shared store of runs, and the workflows as they are."""
     text = config(sys.executable, least=least).replace("production: {target: local}", PLACES)
-    tracking = f'tracking: {{uri: "${{MLFLOW_TRACKING_URI:-sqlite:///.mlops/mlflow.db}}", artifacts: "{artifacts.as_uri()}"}}\n'
+    uri = "${MLFLOW_TRACKING_URI:-sqlite:///.mlops/mlflow.db}"
+    tracking = f'tracking: {{uri: "{uri}", artifacts: "{artifacts.as_uri()}"}}\n'
     person.write("mlops.yaml", text.replace("version: 1\n", f"version: 1\n{tracking}"))
     for path in (ROOT / "workflows").glob("*.yml"):
         person.write(f".github/workflows/{path.name}", path.read_text("utf-8"))

@@ -71,7 +71,7 @@ runs:
         NONE: ${{ inputs.if-no-files-found }}
       run: python3 "$GITHUB_ACTION_PATH/upload.py"
 """
-UPLOAD_PY = '''\
+UPLOAD_PY = """\
 import glob, os, pathlib, shutil, sys
 
 root = pathlib.Path.cwd()
@@ -91,7 +91,7 @@ for file in files:
     shutil.copy(file, target)
 with open(os.environ["GITHUB_OUTPUT"], "a") as output:
     output.write("artifact-id=1\\nartifact-url=https://example.com/artifact\\n")
-'''
+"""
 DOWNLOAD = """\
 name: download-artifact
 description: Stands for actions/download-artifact.

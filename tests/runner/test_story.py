@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.toy import params
 from tests.runner.shop import Shop, prepare
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -16,6 +15,12 @@ def test_from_a_pull_request_to_what_serves(shop: Shop) -> None:
     person.commit("Ask for too much")
     pull = shop.open("first", "Bring the first model")
     red = shop.pull_request(pull, "opened")
-    print(red.text[-30000:])
-    print(red.jobs, red.seconds, red.annotations)
+    (shop.folder / "red.log").write_text(red.text)
+    print(red.jobs, red.seconds, red.annotations, shop.comments(pull), shop.folder)
+    prepare(person, shop.folder / "models")
+    person.commit("Ask for what can be had")
+    shop.push("first")
+    red = shop.pull_request(pull, "synchronize")
+    (shop.folder / "green.log").write_text(red.text)
+    print(red.jobs, red.seconds, red.annotations, shop.comments(pull), shop.folder)
     assert 0
