@@ -1,4 +1,4 @@
-"""Write what is written from something else: docs/configuration.md, docs/cli.md, and the composite actions."""
+"""Write what is written from something else: pages of docs/, the composite actions, the callable workflows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from actions import actions
+from actions import actions, page
 from mlops_ci.cli.main import COMMANDS, root
 from mlops_ci.config.problems import schema
+from workflows import workflows
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -157,7 +158,13 @@ def described(command: click.Command, name: str, level: int = 2) -> Iterator[str
 def main() -> int:
     """Write the pages, or with --check exit 1 where one is not current."""
     assert root.name
-    pages = {"docs/configuration.md": configuration(), "docs/cli.md": commands(), **actions()}
+    pages = {
+        "docs/configuration.md": configuration(),
+        "docs/cli.md": commands(),
+        "docs/actions.md": page(),
+        **actions(),
+        **workflows(),
+    }
     stale = [name for name, text in pages.items() if _read(ROOT / name) != text]
     if "--check" in sys.argv:
         for name in stale:

@@ -19,7 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# What each command needs beside the base; one that is not named here needs the base alone.
+# What each command needs beside the base; one that is named in neither needs the base alone, too.
+BASE = ("affected", "check", "forge", "schema", "serve", "completion")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "validate": ("validate",),
     "train": ("train",),
@@ -37,6 +38,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "status": ("registry", "deploy", "github"),
     "audit": ("registry",),
     "canary": ("registry", "deploy"),
+    "drift": ("drift", "registry", "github"),
     "score": ("registry", "score"),
     "suggest-suite": ("validate",),
 }
@@ -54,6 +56,27 @@ def home_of(environ: Mapping[str, str]) -> Path:
     return Path(cache).absolute() / "mlops-ci" / "tool"
 
 
+def stages_of(text: str) -> list[str]:
+    """The commands named in one text. Raises Failed for one that is none: a typing error would set up too little."""
+    names = text.replace(",", " ").split()
+    known = {*EXTRAS, *BASE}
+    wrong = [name for name in names if name not in known]
+    if wrong or not names:
+        what = f"there is no stage '{wrong[0]}'" if wrong else "no stage is named"
+        raise Failed(f"{what}; 'stages' takes {', '.join(sorted(known))}")
+    return names
+
+
+def describe(home: Path, extras: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Where the environment is, and the key by which a cache knows it; the key is '' where none is to be asked: all is
+    here already, or comes from a wheelhouse."""
+    place = home / digest()
+    have = installed(place)
+    needed = (have is None or not set(extras) <= set(have)) and not environ.get("MLOPS_CI_WHEELHOUSE")
+    named = hashlib.sha256(" ".join(extras).encode()).hexdigest()[:8]
+    return {"path": str(place), "key": f"mlops-ci-{place.name}-{named}" if needed else ""}
+
+
 def extras_of(commands: Sequence[str]) -> list[str]:
     """The extras of all these commands, sorted."""
     return sorted({extra for command in commands for extra in EXTRAS.get(command, ())})
@@ -61,7 +84,7 @@ def extras_of(commands: Sequence[str]) -> list[str]:
 
 def digest() -> str:
     """What an environment is named by: the lock, and the Python that runs this."""
-    described = (ROOT / "uv.lock").read_bytes() + f"{sys.version} {sys.platform} {sysconfig.get_platform()}".encode()
+    described = (ROOT / "uv.lock").read_bytes() + f"{sys.version} {sysconfig.get_platform()} {sys.base_prefix}".encode()
     return hashlib.sha256(described).hexdigest()[:16]
 
 
@@ -171,10 +194,25 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def tell(found: Mapping[str, str], environ: Mapping[str, str]) -> None:
+    """Write a step's outputs; no value has a line break in it."""
+    with open(environ["GITHUB_OUTPUT"], "a", encoding="utf-8") as file:
+        file.writelines(f"{name}={value}\n" for name, value in found.items())
+
+
 def main() -> int:
-    """Print the environment's folder."""
+    """Print the environment's folder for the command in the argument, or for those of `--stages TEXT`.
+
+    `--describe TEXT` tells the workflow where it would be and its key, and sets up nothing.
+    """
+    option, *texts = [*sys.argv[1:], ""]
     try:
-        print(ensure(home_of(os.environ), extras_of(sys.argv[1:]), os.environ))
+        if option == "--describe":
+            extras = extras_of(stages_of(texts[0]))
+            tell(describe(home_of(os.environ), extras, os.environ), os.environ)
+        else:
+            words = stages_of(texts[0]) if option == "--stages" else [option]
+            print(ensure(home_of(os.environ), extras_of(words), os.environ))
     except Failed as error:
         note(f"error: {error}")
         return 3

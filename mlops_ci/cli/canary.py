@@ -22,6 +22,8 @@ from mlops_ci.report.clean import plain
 from mlops_ci.stages.canary import name_of, watch
 from mlops_ci.stages.perform import perform
 
+NONE = "skipped: no environment has a 'canary' in mlops.yaml"
+
 environment_option = click.option(
     "--environment", "chosen", default="", metavar="NAME", help="This environment only. [default: all with a canary]"
 )
@@ -45,7 +47,7 @@ def tick(chosen: str, **options: Any) -> int:
     found = list(places(session, chosen))
     with one_run(session):
         results = [look(session, model, environment) for model, environment in found]
-    show(session, results)
+    show(session, results, nothing=NONE)
     return exit_code(results)
 
 
@@ -71,14 +73,13 @@ def show_canaries(chosen: str, **options: Any) -> int:
 
 
 def places(session: Session, chosen: str) -> Iterator[tuple[Model, Environment]]:
-    """The environments that have a `canary`. Raises UsageError where there is none."""
+    """The environments that have a `canary`. Raises UsageError where the chosen one has none."""
     names = session.options.models or tuple(session.config.models)
     models = [session.model(name) for name in names]
     found = [(model, place) for model in models for place in model.environments if chosen in ("", place.name)]
     with_canary = [(model, place) for model, place in found if "canary" in place.options]
-    if not with_canary:
-        where = f"environment '{chosen}'" if chosen else "no environment"
-        raise UsageError(f"{where} {'has no' if chosen else 'has a'} 'canary' in mlops.yaml", docs="canary.md")
+    if chosen and not with_canary:
+        raise UsageError(f"environment '{chosen}' has no 'canary' in mlops.yaml", docs="canary.md")
     yield from with_canary
 
 

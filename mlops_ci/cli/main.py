@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("score", "Score many rows with a release: files, S3 or a database, into Parquet."),
     "serve": ("serve", "Look after what is served on this machine (environments with `target: local` or `docker`)."),
     "report": ("report", "Render reports from stored results."),
+    "publish": ("publish", "Show on a fork's pull request what its own run found out."),
     "forge": ("forge", "Work with the pull requests kept in this repository."),
     "suggest-suite": ("suggest_suite", "Write a first expectation suite from data."),
     "schema": ("schema", "Print the JSON Schema of mlops.yaml."),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Validator,
     )
     from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
+    from mlops_ci.ports.runs import Runs
     from mlops_ci.records.github import Access
     from mlops_ci.stages.build import Yard
     from mlops_ci.stages.deploy import Dock
@@ -70,6 +71,29 @@ def reviewing(config: Config) -> Reviewing | None:
         raise MissingExtra("github", str(error.name)) from None
 
     return GitHubReviewing(Api(access))
+
+
+def publishing() -> tuple[Runs, Reviewing]:
+    """A repository's workflow runs, and what shows their results; its config is not read. Raises UsageError where
+    there is no GitHub."""
+    from mlops_ci.github.credentials import find_access
+
+    access = find_access(os.environ)
+    if access is None:
+        raise UsageError(
+            "'publish' needs GITHUB_REPOSITORY (owner/name) and a token in the environment",
+            hint="in a workflow: 'env: {GITHUB_TOKEN: ${{ github.token }}}'",
+            docs="github.md#tokens",
+        )
+    try:
+        from mlops_ci.backends.github.api import Api
+        from mlops_ci.backends.github.runs import WorkflowRuns
+        from mlops_ci.backends.github_reviewing import GitHubReviewing
+    except ModuleNotFoundError as error:
+        raise MissingExtra("github", str(error.name)) from None
+
+    api = Api(access)
+    return WorkflowRuns(api), GitHubReviewing(api)
 
 
 def local_forge(config: Config, *, person: bool = False) -> LocalForge:

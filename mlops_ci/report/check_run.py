@@ -12,6 +12,7 @@ from mlops_ci.report.comment import url
 from mlops_ci.report.comment_sections import first_sections, folded_sections
 from mlops_ci.report.standing import conclusion, sentence
 
+FORK = " (fork)"  # a name of its own: a fork's claim must not satisfy a required check
 BUDGET = 60_000  # bytes, for each of two texts
 
 
@@ -20,7 +21,7 @@ def check_run(model: ModelReport, about: About, annotations: Sequence[Annotation
     said = sentence(model)
     claim = "The results were made by the fork's own run." if about.fork else ""
     return CheckRun(
-        name=f"mlops-ci / {about.folder}{model.model}",
+        name=f"mlops-ci / {about.folder}{model.model}{FORK if about.fork else ''}",
         head=about.head,
         conclusion=conclusion(model),
         title=plain(said),

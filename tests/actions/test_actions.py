@@ -52,6 +52,13 @@ def test_no_expression_reaches_a_shell(path: Path) -> None:
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", f"a@{'0' * 40}")), "pinned by content"
 
 
+@pytest.mark.parametrize("path", ACTIONS, ids=names)
+def test_outputs_are_of_steps_that_are_there(path: Path) -> None:
+    found = [step["id"] for step in read(path)["runs"]["steps"] if "id" in step]
+    assert len(found) == len(set(found))
+    assert set(re.findall(r"steps\.([\w-]+)\.", path.read_text("utf-8"))) <= set(found)
+
+
 @pytest.mark.parametrize("path", WRITTEN, ids=names)
 def test_outputs_are_those_that_the_command_line_writes(path: Path) -> None:
     assert list(read(path)["outputs"]) == list(OUTPUTS)

@@ -39,6 +39,43 @@ def test_homes_in_their_order(install: ModuleType, tmp_path: Path) -> None:
     assert install.home_of({"RUNNER_TOOL_CACHE": "/b"}) == Path("/b/mlops-ci/tool")
 
 
+def test_stages_are_named_rightly(install: ModuleType) -> None:
+    assert install.stages_of(" validate, train\naffected ") == ["validate", "train", "affected"]
+    assert set(install.BASE) <= set(COMMANDS)
+    with pytest.raises(install.Failed, match="there is no stage 'trian'; 'stages' takes affected, audit"):
+        install.stages_of("train trian")
+    with pytest.raises(install.Failed, match="no stage is named"):
+        install.stages_of(" ")
+
+
+def test_a_cache_is_asked_for_what_is_not_here(install: ModuleType, tmp_path: Path) -> None:
+    first, other = (install.describe(tmp_path, extras, {}) for extras in (["train"], ["train", "validate"]))
+    assert first["path"] == other["path"] == str(tmp_path / install.digest())
+    assert first["key"].startswith(f"mlops-ci-{install.digest()}-")
+    assert first["key"] != other["key"]
+    assert install.describe(tmp_path, ["train"], {"MLOPS_CI_WHEELHOUSE": "wheels"})["key"] == ""
+    (tmp_path / install.digest()).mkdir()
+    (tmp_path / install.digest() / "extras.json").write_text('["train", "validate"]')
+    assert install.describe(tmp_path, ["train"], {})["key"] == ""
+
+
+def test_the_action_s_script_tells_the_workflow(tmp_path: Path) -> None:
+    import os
+
+    env = {**os.environ, "MLOPS_CI_HOME": str(tmp_path / "home"), "GITHUB_OUTPUT": str(tmp_path / "out")}
+    script = ROOT / "actions/setup/run"
+    done = subprocess.run([script, "--describe", "validate"], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    path, key = (tmp_path / "out").read_text().splitlines()
+    assert path.startswith(f"path={tmp_path}/home/")
+    assert key.startswith("key=mlops-ci-")
+    assert not (tmp_path / "home").exists(), "nothing is set up"
+    done = subprocess.run([script, "--stages", "$(touch x)"], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "error: there is no stage '$(touch'" in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
 @pytest.mark.slow
 def test_it_installs_once_and_grows(tmp_path: Path) -> None:
     import os

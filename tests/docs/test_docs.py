@@ -17,6 +17,7 @@ import yaml
 
 from mlops_ci.cli.main import COMMANDS
 from mlops_ci.config.load import load_bytes
+from mlops_ci.yaml12 import load
 from tests.digests.repository import Repository
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,12 @@ def test_every_snippet_is_of_a_kind_that_is_tested(tmp_path: Path) -> None:
             repository.write("data/train.csv", "x\n")
             repository.commit()
             assert repository.inputs().stages
+        elif text.startswith("name:"):
+            for job in load(text.encode()).value["jobs"].values():
+                path = job["uses"].removeprefix("mlops-ci/mlops-ci/").removesuffix("@v1")
+                called = load((ROOT / path).read_bytes()).value
+                granted = [given for item in called["jobs"].values() for given in item["permissions"].items()]
+                assert set(granted) == set(job["permissions"].items()), page
         else:
             assert text.startswith(("version:", "# yaml-language-server:", "apiVersion:")), page
             assert list(yaml.safe_load_all(text)) is not None
