@@ -17,7 +17,7 @@ Check = Callable[[Tree], str]
 NAMES = ("zizmor", "actionlint", "check-jsonschema", "GitHub's parser")
 # Checker → (what is put in place of what is there, words of what it must say then).
 FAULTS = {
-    "zizmor": (("permissions: {}\n\nconcurrency", "permissions: write-all\n\nconcurrency"), "excessive-permissions"),
+    "zizmor": (("\npermissions: {}\n", "\npermissions: write-all\n"), "excessive-permissions"),
     "actionlint": (("needs.affected.result", "needs.affected.resolt"), 'property "resolt" is not defined'),
     "check-jsonschema": (("runs-on: ubuntu-latest", "runs-at: ubuntu-latest"), "'runs-on' is a required property"),
     "GitHub's parser": (("stage: affected", "stagg: affected"), "Invalid action input 'stagg'"),

@@ -114,6 +114,8 @@ def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
             _of_step(said, steps)
             if said.get("command") == "summary" and len(said["stepID"]) == 1:
                 summaries.append(said["content"])
+    text = done.stdout + done.stderr
+    assert jobs or not done.returncode, f"no job has run:\n{text}"
     return Run(
         exit=done.returncode,
         seconds=seconds,
@@ -121,7 +123,7 @@ def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
         steps=list(steps.values()),
         annotations=annotations,
         summaries=summaries,
-        text=done.stdout + done.stderr,
+        text=text,
     )
 
 

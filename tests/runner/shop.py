@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,13 +23,15 @@ from tests.backends.github_place import PEOPLE, TOKEN, GitHubPlace, github
 from tests.e2e.person import Person
 from tests.e2e.toy import config, first_model
 from tests.github import events
-from tests.github.hub import Pull, Repo
+from tests.github.hub import Comment, Pull, Repo
+from tests.github.hub import Run as Ended
 from tests.runner import parts, standins
 from tests.runner.act import Act, Run
 from tests.runner.checkers import OWN, ROOT
 
 ANN = "ghp_ann0123456789"
 SECRETS = {"MLFLOW_TRACKING_USERNAME": "tracking-user", "MLFLOW_TRACKING_PASSWORD": "s3cret-of-the-tracking"}
+VALIDATE = "    validate:\n      - {data: data/train.csv, suite: expectations/rows.json}\n"
 PLACES = "staging: {}\n      production: {requires: {verified_in: staging}}"
 
 
@@ -108,10 +112,32 @@ class Shop:
             "pull_request", payload, "pull-request.yml", payload["pull_request"]["merge_commit_sha"], **given
         )
 
-    def pushed(self, before: str, workflow: str = "merge.yml", **given: Any) -> Run:
-        """What a workflow does with `main` as it is now, after it was at `before`."""
+    def pushed(self, before: str, workflow: str = "merge.yml", *, at: str = "") -> Run:
+        """What a workflow does with `main` as it is now, or was `at` a commit, after it was at `before`."""
         payload = events.push(self.place.server, self.repo, "main", before=before, login="ann")
-        return self.run("push", payload, workflow, payload["after"], **given)
+        commit = at or payload["after"]
+        return self.run("push", {**payload, "after": commit}, workflow, commit)
+
+    def forked(self, pull: Pull, branch: str) -> None:
+        """From now on the branch is a stranger's repository's."""
+        pull.owner = "stranger"
+        self.repo.bare.git("update-ref", "-d", f"refs/heads/{branch}")
+
+    def published(self, pull: Pull, conclusion: str) -> Run:
+        """What publish.yml does when a run of a fork's pull request has ended."""
+        stored = Ended(
+            id=self.place.hub.fresh(),
+            head=pull.head,
+            branch=pull.branch,
+            repository=f"{pull.owner}/{self.repo.name}",
+            conclusion=conclusion,
+            artifacts={
+                number: (path.name, zipped(path)) for number, path in enumerate(sorted(self.artifacts.iterdir()), 1)
+            },
+        )
+        self.repo.runs[stored.id] = stored
+        payload = events.workflow_run(self.place.server, self.repo, stored)
+        return self.run("workflow_run", payload, "publish.yml", self.repo.bare.tip("main"))
 
     def run(
         self,
@@ -149,28 +175,33 @@ class Shop:
             variables={"MLFLOW_TRACKING_URI": self.tracking},
         )
 
-    def comments(self, pull: Pull) -> list[str]:
+    def comments(self, pull: Pull) -> list[Comment]:
         """What we have said in a pull request."""
-        return [comment.body for comment in pull.comments if comment.login == "github-actions[bot]"]
+        return [comment for comment in pull.comments if comment.login == "github-actions[bot]"]
 
     def served(self) -> dict[str, str]:
         """Environment → the model digest that serves there."""
-        home = self.person.home / ".mlops"
-        if not (home / "serving").exists():
-            home.mkdir(exist_ok=True)
-            (home / "serving").symlink_to(self.folder / "kept")
         child = self.person.start("serve", "ps", "--json")
         found: list[dict[str, Any]] = json.loads(child.communicate(timeout=60)[0])
-        return {item["environment"]: item["model_digest"] for item in found}
+        return {item["environment"]: item["release"]["model_digest"] for item in found}
 
 
 @contextmanager
 def opened(folder: Path, machine: Machine) -> Iterator[Shop]:
-    """The toy on a branch `first`, whose `main` has a README alone; whatever it serves is stopped at the end."""
+    """The toy on a branch `first`, its `main` with the workflows alone; whatever it serves is stopped at the end."""
     person = first_model(folder / "toy")
-    prepare(person, folder / "models")
+    person.git("checkout", "-q", "main")
+    for path in (ROOT / "workflows").glob("*.yml"):
+        person.write(f".github/workflows/{path.name}", path.read_text("utf-8"))
     person.commit("Bring the workflows")
+    person.git("checkout", "-q", "first")
+    person.git("rebase", "-q", "main")
+    configure(person, folder / "models", validated=True)
+    person.commit("Serve in two environments")
     (folder / "kept").mkdir()
+    (person.home / ".mlops").mkdir()
+    (person.home / ".mlops/.gitignore").write_text("*\n")
+    (person.home / ".mlops/serving").symlink_to(folder / "kept")
     with github(folder / "github") as place:
         repo = place.hub.repository("toy", people=PEOPLE)
         place.hub.token(ANN, "ann")
@@ -181,18 +212,25 @@ def opened(folder: Path, machine: Machine) -> Iterator[Shop]:
         try:
             yield shop
         finally:
-            shop.served()
             shop.person.mlops("serve", "stop", "--all")
 
 
-def prepare(person: Person, artifacts: Path, least: float = 0.6) -> None:
-    """The toy in two environments with a shared store of runs, and the workflows as they are."""
+def configure(person: Person, artifacts: Path, *, least: float = 0.6, validated: bool = False) -> None:
+    """The toy in two environments, with a shared store of runs; checking its data takes as long as all the rest."""
     text = config(sys.executable, least=least).replace("production: {target: local}", PLACES)
+    text = text if validated else text.replace(VALIDATE, "")
     uri = "${MLFLOW_TRACKING_URI:-sqlite:///.mlops/mlflow.db}"
     tracking = f'tracking: {{uri: "{uri}", artifacts: "{artifacts.as_uri()}"}}\n'
     person.write("mlops.yaml", text.replace("version: 1\n", f"version: 1\n{tracking}"))
-    for path in (ROOT / "workflows").glob("*.yml"):
-        person.write(f".github/workflows/{path.name}", path.read_text("utf-8"))
+
+
+def zipped(folder: Path) -> bytes:
+    """An artifact as GitHub keeps it."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder).as_posix())
+    return made.getvalue()
 
 
 def machine_path(folder: Path) -> str:

@@ -44,7 +44,7 @@ runs:
           mkdir -p .mlops && ln -s "$RUNNER_TEST_KEPT" .mlops/serving
         fi
 """
-# As actions/upload-artifact: what the globs find, below the folder that all of it shares.
+# As actions/upload-artifact: the files below the folder that was named, or that all of the named ones share.
 UPLOAD = """\
 name: upload-artifact
 description: Stands for actions/upload-artifact.
@@ -76,14 +76,17 @@ import glob, os, pathlib, shutil, sys
 
 root = pathlib.Path.cwd()
 kept = pathlib.Path(os.environ["RUNNER_TEST_ARTIFACTS"]) / os.environ["NAME"]
-named = [path for line in os.environ["PATHS"].split("\\n") if line.strip() for path in glob.glob(line.strip())]
+patterns = [line.strip() for line in os.environ["PATHS"].split("\\n") if line.strip()]
+named = [path for pattern in patterns for path in glob.glob(pattern)]
 files = {file for path in map(pathlib.Path, named) for file in ([path] if path.is_file() else path.rglob("*"))}
 files = sorted(file.absolute() for file in files if file.is_file())
 if os.environ["HIDDEN"] != "true":
     files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(root).parts)]
 if not files:
-    sys.exit(f"no files found at {named}" if os.environ["NONE"] == "error" else 0)
-shared = pathlib.Path(os.path.commonpath([file.parent for file in files]))
+    sys.exit(f"no files found at {patterns}" if os.environ["NONE"] == "error" else 0)
+searched = [root / pattern.partition("*")[0].rstrip("/") for pattern in patterns]
+shared = pathlib.Path(os.path.commonpath(searched))
+shared = shared.parent if shared.is_file() else shared
 shutil.rmtree(kept, ignore_errors=True)
 for file in files:
     target = kept / file.relative_to(shared)
@@ -144,8 +147,8 @@ STAND_INS = {
 
 
 def used() -> Iterator[tuple[str, str]]:
-    """(repository, ref) of every action of others that a workflow or an action of this repository uses."""
-    folders = ("workflows/*.yml", ".github/workflows/*.yml", "action.yml", "actions/*/action.yml")
+    """(repository, ref) of every action of others that a user's workflow or an action of ours uses."""
+    folders = ("workflows/*.yml", "action.yml", "actions/*/action.yml")
     for path in sorted(path for folder in folders for path in ROOT.glob(folder)):
         for name, ref in USES.findall(path.read_text("utf-8")):
             repository = "/".join(name.split("/")[:2])
