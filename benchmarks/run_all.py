@@ -25,6 +25,7 @@ SECTIONS = {
     "serving": "The model server",
     "deploy": "From `deploy` to the first answer",
     "build": "An image of a new model, same packages (needs root, Docker, a registry and debootstrap)",
+    "workflow": "In a workflow (needs script/runner-tools and script/github-api)",
     "score": "Batch scoring of 10M rows",
 }
 

@@ -42,8 +42,10 @@ def command(dry_run: bool, publish: bool, **options: Any) -> int:
         return show_plan(session, lambda model, item: steps(session, model))
     with one_run(session):
         results = [result for item in chosen for result in judge(session, item)]
-        show(session, results)
-        write_reports(session, [item.model for item in chosen])
+        try:
+            write_reports(session, [item.model for item in chosen])
+        finally:
+            show(session, results)  # after the reports, because a workflow is told where they are
     return shown_to_reviewers(session, results, publish=publish)
 
 

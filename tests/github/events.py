@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.github.hub import Pull, Repo
+from tests.github.hub import Pull, Repo, Run
 from tests.github.routes import views
 from tests.github.routes.git_data import REPO
 from tests.github.routes.pulls import ONE, full, look
@@ -39,6 +39,28 @@ def push(server: GitHubServer, repo: Repo, branch: str, *, before: str, login: s
         "commits": made,
         "head_commit": made[-1] if made else None,
         **_around(server, repo, login),
+    }
+
+
+def workflow_run(server: GitHubServer, repo: Repo, run: Run) -> dict[str, Any]:
+    """A workflow's run that has ended, for the workflows that wait for it."""
+    shown = views.repository(server.hub, repo)
+    owner = run.repository.partition("/")[0]
+    head = shown if run.repository == repo.full_name else {**shown, "id": repo.id + 1, "full_name": run.repository}
+    return {
+        "action": "completed",
+        "workflow_run": {
+            "id": run.id,
+            "name": "Models",
+            "event": run.event,
+            "status": "completed",
+            "conclusion": run.conclusion,
+            "head_branch": run.branch,
+            "head_sha": run.head,
+            "head_repository": {**head, "owner": views.user(server.hub.account(owner))},
+            "pull_requests": [],  # as GitHub has it for a fork's
+        },
+        **_around(server, repo, owner),
     }
 
 

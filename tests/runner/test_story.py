@@ -1,0 +1,89 @@
+"""The workflow files, unmodified, in a runner: from a pull request to what serves, and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.toy import params
+from tests.github.hub import Pull
+from tests.runner.act import Run
+from tests.runner.shop import Shop, configure
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
+GREEN = {"affected": "success", "judge": "success", "report": "success", "verdict": "success"}
+LOOP = "mlops-ci/mlops-ci@v1"
+
+
+def test_from_a_pull_request_to_what_serves(shop: Shop) -> None:
+    first = red_then_green(shop)
+    shipped = shop.pushed(shop.merge(first))
+    assert shipped.jobs == {"ship": "success"}, shipped.text
+    judged = shipped.step("ship", LOOP).outputs["model-digest"]
+    assert shop.served() == {"staging": judged}
+
+    (promotion,) = (pull for pull in shop.repo.pulls.values() if pull.branch == "mlops-ci/promote/toy/production")
+    assert promotion.login == "github-actions[bot]"
+    promoted = shop.pushed(shop.merge(promotion), "promote.yml")
+    assert promoted.jobs == {"promote": "success"}, promoted.text
+    assert shop.served() == {"staging": judged, "production": judged}
+
+    newest = two_merges_in_a_row(shop)
+    assert shop.served() == {"staging": newest, "production": judged}
+
+    before = shop.repo.bare.tip("main")
+    shop.person.git("revert", "--no-edit", "HEAD", "HEAD~1")
+    shop.push("main")
+    reverted = shop.pushed(before)
+    assert reverted.jobs == {"ship": "success"}, reverted.text
+    assert shop.served() == {"staging": judged, "production": judged}
+
+
+def red_then_green(shop: Shop) -> Pull:
+    """The first model's pull request, which asks for too much, and then for what can be had."""
+    models = shop.folder / "models"
+    configure(shop.person, models, least=0.99)
+    shop.person.commit("Ask for too much")
+    pull = shop.open("first", "Bring the first model")
+    red = shop.pull_request(pull, "opened")
+    assert red.jobs == GREEN | {"judge": "failure", "verdict": "failure"}, red.text
+    assert red.step("judge", LOOP).exit == 10
+    (error,) = (item for item in red.annotations if item["level"] == "error")
+    assert (error["file"], error["message"]) == ("mlops.yaml", "roc_auc >= 0.99: roc_auc is 0.707134")
+    (said,) = shop.comments(pull)
+    assert "## ❌ toy: RED at evaluate" in said.body
+
+    configure(shop.person, models)
+    shop.person.commit("Ask for what can be had")
+    shop.push("first")
+    green = shop.pull_request(pull, "synchronize")
+    assert green.jobs == GREEN, green.text
+    (again,) = shop.comments(pull)
+    assert again.id == said.id
+    assert "## ✅ toy: FIRST" in again.body
+    return pull
+
+
+def two_merges_in_a_row(shop: Shop) -> str:
+    """Two pull requests merged before either is shipped, and the run of the older one comes last.
+
+    The model digest of the newer one.
+    """
+    before, _ = judged_and_merged(shop, "better", params("ab"))
+    between, newest = judged_and_merged(shop, "near", params("ab", c=1.01))
+    newer = shop.pushed(between)
+    assert newer.jobs == {"ship": "success"}, newer.text
+    assert shop.served()["staging"] == newest
+    older: Run = shop.pushed(before, at=between)
+    assert older.jobs.keys() == {"ship"}
+    return newest
+
+
+def judged_and_merged(shop: Shop, branch: str, changed: str) -> tuple[str, str]:
+    """(`main` before the merge, the model digest of what was judged)."""
+    shop.person.branch(branch)
+    shop.person.write("params.yaml", changed)
+    shop.person.commit(f"Try {branch}")
+    pull = shop.open(branch, f"Try {branch}")
+    run = shop.pull_request(pull, "opened")
+    assert run.jobs == GREEN, run.text
+    return shop.merge(pull), run.step("judge", LOOP).outputs["model-digest"]
