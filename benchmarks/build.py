@@ -19,8 +19,7 @@ from mlops_ci.backends.image_builder import ImageBuilder
 from mlops_ci.backends.image_files import release_file
 from mlops_ci.backends.image_labels import labels
 from mlops_ci.serving.code import copy_into
-from tests.docker import builds, daemon, debian
-from tests.docker.conftest import free_port
+from tests.docker import builds
 
 MEGABYTES = 50
 BASE = "debian-python:benchmark"
@@ -67,6 +66,9 @@ def context(folder: Path, model: Path, environment: str) -> Path:
 
 def rows() -> Sequence[paired.Row]:
     """The one row, and how many layers each rebuild pushed."""
+    from tests.docker import daemon, debian  # pytest comes with them, and is nothing that a build takes time for
+    from tests.docker.conftest import free_port
+
     with (
         tempfile.TemporaryDirectory() as name,
         daemon.daemon() as found,

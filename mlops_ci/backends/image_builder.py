@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.backends.image_base import Base, base_of, require_python
+from mlops_ci.backends.image_context import packed
 from mlops_ci.backends.image_daemon import connected, follow
 from mlops_ci.backends.image_files import WINDOWS, environment_file, release_file
 from mlops_ci.backends.image_labels import labels, same_model, tag_of
@@ -112,7 +113,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _put_together(context: Path, job: BuildJob, *, base: Base, environment: str) -> None:
-    """Everything that the release's image is made of, readable for whoever runs it."""
+    """Everything that the release's image is made of."""
     settings = dict(job.settings)
     if "log" in settings:
         settings["log"] = {**settings["log"], "folder": WINDOWS}
@@ -126,14 +127,13 @@ def _put_together(context: Path, job: BuildJob, *, base: Base, environment: str)
         labels=labels(job, base=base.reference),
     )
     files.write_text(context / "Dockerfile", text)
-    for path in context.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _run(client: Any, context: Path, name: str) -> None:
     """One build, without a network, and without the proxy of whoever runs it."""
     stream: Iterator[Mapping[str, Any]] = client.api.build(
-        path=str(context),
+        fileobj=packed(context),
+        custom_context=True,
         tag=name,
         rm=True,
         forcerm=True,
