@@ -7,6 +7,7 @@ one is started, and asked until it answers. Both answer the same V2 request.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,7 @@ def by_hand(model: Path, body: bytes) -> float:
 def rows() -> list[Row]:
     """The pairs, after one that is not counted."""
     found = []
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # both may keep their bytecode, as on anybody's machine
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         save_model(home / "model")

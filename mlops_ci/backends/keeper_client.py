@@ -87,7 +87,7 @@ class KeeperClient:
                 raise BackendError(str(known["failed"]), hint="free the port, or choose another: environments.*.port")
             if "control" in known and self.alive():
                 return known
-            clock.sleep(0.02)
+            clock.sleep(0.005)
         raise BackendError("the server's keeper did not come up", hint=f"see {self.folder / 'keeper.log'}")
 
     def ask(self, command: Mapping[str, Any]) -> dict[str, Any]:

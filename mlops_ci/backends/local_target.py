@@ -35,6 +35,7 @@ class Processes:
         settings = settings_of(job.release, str(folder / "windows"))
         argv = [
             python_of(place),
+            "-B",  # what was brought is checked again as it was brought
             "-m",
             "mlops_ci.serving",
             "--model",
@@ -46,7 +47,7 @@ class Processes:
         if settings:
             argv += ["--settings", str(write_settings(folder, settings))]
         # Only what is ours: the rest comes from the keeper, since what it runs is written down, and nobody's secret is.
-        env = {"PYTHONPATH": str(place / "code"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+        env = {"PYTHONPATH": str(place / "code"), "PYTHONUNBUFFERED": "1"}
         return {"id": digest_of(argv)[:32], "argv": argv, "env": env, "drain_seconds": drain_seconds(settings)}
 
     def sweep(self, folder: Path) -> None:

@@ -30,9 +30,9 @@ class LocalServerTrial:
         self.server_code(cwd / "code")
         ready = cwd / "ready.json"
         ready.unlink(missing_ok=True)
-        words: list[str | Path] = [interpreter.path, "-m", "mlops_ci.serving", "--model", job.model_directory]
+        words: list[str | Path] = [interpreter.path, "-B", "-m", "mlops_ci.serving", "--model", job.model_directory]
         words += ["--name", job.name, "--digest", job.model_digest, "--ready-file", ready]
-        env = {**interpreter.environ(self.environ), "PYTHONPATH": str(cwd / "code"), "PYTHONDONTWRITEBYTECODE": "1"}
+        env = {**interpreter.environ(self.environ), "PYTHONPATH": str(cwd / "code")}
         begun = clock.stopwatch()
         with process.running(words, cwd=cwd, env=env, log=log) as alive:
             told = _started(ready, alive, log)

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 TICK = 0.05
+QUICK = 0.005  # while somebody waits for a server
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before a crashed server is started again; doubled each time
 SETTLED = 60.0  # seconds after which a server that runs has not crashed "again"
 DRAIN_SECONDS = 30.0  # the model server's own default
@@ -124,7 +125,7 @@ class Keeper:
             write(self.folder / "keeper.json", {"pid": os.getpid(), "control": f"{private}/control", "port": port})
             self.revive()
             while not (self.stopping and self.gone()):
-                for key, _ in self.selector.select(TICK):
+                for key, _ in self.selector.select(QUICK if self.waiting else TICK):
                     self.accept(control) if key.fileobj is control else self.hear(key.fileobj)
                 self.look()
         finally:
@@ -299,7 +300,7 @@ def locked(lock: int) -> bool:
         except BlockingIOError:
             if time.monotonic() > ended:
                 return False
-            time.sleep(TICK / 5)
+            time.sleep(QUICK)
 
 
 def end_with_parent() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import kserve
 import numpy as np
 import pandas as pd
+from mlflow import pyfunc
 
 from mlops_ci.errors import BackendError
 from mlops_ci.serving.answers import Output, outputs_of
@@ -32,11 +33,10 @@ class MlflowModel(kserve.Model):  # type: ignore[misc]
 
     def load(self) -> bool:
         """Raises BackendError where MLflow can't load the directory."""
-        from mlflow import pyfunc
-
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         try:
-            self.pyfunc = pyfunc.load_model(str(self.directory))
+            # Its warnings would not be shown, and to find them it reads what every installed package says of itself.
+            self.pyfunc = pyfunc.load_model(str(self.directory), suppress_warnings=True)
         except Exception as error:
             log.exception("the model could not be loaded")
             first = (str(error).splitlines() or [""])[0]

@@ -109,16 +109,16 @@ def ask(
 def command(
     home: Path, model: Path, name: str, options: Sequence[str] = (), digest: str = "", python: str = sys.executable
 ) -> list[str]:
-    """The server's command line."""
+    """The server's command line, as whatever serves on this machine has it."""
     digest = digest or digest_directory(model)
     words = ["--model", str(model), "--name", name, "--digest", digest, "--ready-file", str(home / "ready.json")]
-    return [python, "-m", "mlops_ci.serving", *words, *options]
+    return [python, "-B", "-m", "mlops_ci.serving", *words, *options]
 
 
 def environment(home: Path) -> dict[str, str]:
     """The server's own files on PYTHONPATH, as in an environment where nothing of ours is installed.
 
-    Bytecode is kept, as on anybody's machine: without it each start compiles MLflow anew.
+    The libraries' bytecode is kept, as on anybody's machine: without it each start compiles MLflow anew.
     """
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**inherited, "PYTHONPATH": str(copy_into(home / "code")), "PYTHONWARNINGS": "ignore"}

@@ -58,6 +58,7 @@ def test_a_format_that_is_allowed(tmp_path: Path, zoo: Path) -> None:
         answer = server.started().v1({"instances": [[30.5, 8]]})
         assert answer.json["predictions"] == pytest.approx([38.5])
         assert server.end(signal.SIGINT) == 0
+        assert not list(tmp_path.rglob("__pycache__"))  # the code lies as it was brought
     finally:
         server.process.kill()
         server.process.wait()
