@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
+from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import GateFailed
 from mlops_ci.ports import Deployer, Forge
 from mlops_ci.records.forge import PullState
 from mlops_ci.records.living import branch_of
 from mlops_ci.records.models import Release
-
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def proving_place(model: Model, target: Environment) -> str:
@@ -62,7 +60,7 @@ def _served_in(
             docs="promotion.md#requirements",
         )
     since = datetime.strptime(serving.since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    if soak and now - since < duration(soak):
+    if soak and now - since < timedelta(seconds=seconds(soak)):
         raise GateFailed(
             f"version {release.version} has served in {place} only since {serving.since}; {soak} are asked for",
             hint="run the same command again later",
@@ -89,10 +87,3 @@ def approvers(model: str, environment: str, brought_by: str, forge: Forge) -> tu
     if brought is None:
         return ()
     return tuple(dict.fromkeys(item.author for item in forge.approvals(brought.number) if item.commit == brought.head))
-
-
-def duration(text: str) -> timedelta:
-    """`30s`, `5m`, `2h` or `1d`, as the schema allows them."""
-    found = re.fullmatch(r"(\d+)([smhd])", text)
-    assert found is not None
-    return timedelta(seconds=int(found[1]) * SECONDS[found[2]])
