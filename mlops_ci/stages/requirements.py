@@ -9,10 +9,23 @@ from itertools import pairwise
 from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import GateFailed
-from mlops_ci.ports import Deployer, Forge
+from mlops_ci.ports import Deployer, Forge, Registry
 from mlops_ci.records.forge import PullState
 from mlops_ci.records.living import branch_of
 from mlops_ci.records.models import Release
+from mlops_ci.stages.history import Named, named_otherwise
+
+
+def let_in(release: Release, environment: str, *, registry: Registry, seen: Named) -> bool:
+    """Whether the model was let in here once, as this release: then it may come back, and is not asked again.
+
+    The registry's journal says what has served, since an alias moves after the smoke alone. What the release file has
+    named, `seen`, is no proof of that: it may never have come here. But it tells apart what the journal does not: a
+    model that was also named with other settings is asked. Raises BackendError.
+    """
+    moves, _ = registry.journal(release.model)
+    here = any(move.environment == environment and move.model_digest == release.model_digest for move in moves)
+    return here and not named_otherwise(release, seen)
 
 
 def proving_place(model: Model, target: Environment) -> str:
