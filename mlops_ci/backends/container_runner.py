@@ -27,9 +27,10 @@ from mlops_ci.backends.container_spec import ContainerSpec, spec_of
 from mlops_ci.backends.docker_daemon import daemon, image_id
 from mlops_ci.errors import MlopsError
 from mlops_ci.io import clock, files, process
+from mlops_ci.records.server import WINDOWS
 
 INSIDE = "/run/mlops-ci"
-SETTINGS, WINDOWS = "/srv/settings.json", "/srv/windows"
+SETTINGS = "/srv/settings.json"
 KILL_SECONDS = 5.0  # beyond its drain time: the keeper kills us soon after
 GONE_SECONDS = 30.0
 MOST_PROCESSES = 4096

@@ -14,12 +14,13 @@ from mlops_ci.backends.container_spec import ContainerSpec
 from mlops_ci.backends.docker_daemon import DOCS, available, daemon, image_id
 from mlops_ci.backends.keeper_target import KeeperTarget
 from mlops_ci.backends.kept_model import RowsAlone
-from mlops_ci.backends.server_settings import DRAIN_SECONDS, drain_seconds, settings_of, write_settings
+from mlops_ci.backends.server_settings import drain_seconds, settings_of, write_settings
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io import process
 from mlops_ci.ports import DeployJob, Say
 from mlops_ci.records.models import Release
+from mlops_ci.records.server import DRAIN_SECONDS, WINDOWS
 
 OWNER_ALONE = 0o700
 
@@ -69,7 +70,7 @@ class Containers:
                 hint="build: {image: …} in mlops.yaml builds one with the next merge",
                 docs=DOCS,
             )
-        settings = settings_of(release, container_runner.WINDOWS)
+        settings = settings_of(release, WINDOWS)
         container = ContainerSpec(
             image=release.image_reference,
             model=release.model,

@@ -13,7 +13,7 @@ from typing import Any
 from mlops_ci.backends.image_base import Base, base_of, require_python
 from mlops_ci.backends.image_context import packed
 from mlops_ci.backends.image_daemon import connected, follow
-from mlops_ci.backends.image_files import WINDOWS, environment_file, release_file
+from mlops_ci.backends.image_files import environment_file, release_file
 from mlops_ci.backends.image_labels import labels, same_model, tag_of
 from mlops_ci.backends.image_sbom import about_image
 from mlops_ci.backends.image_wheels import Kept, WheelShelf
@@ -22,6 +22,7 @@ from mlops_ci.io import files
 from mlops_ci.ports import Say
 from mlops_ci.ports.building import BuildJob, Built
 from mlops_ci.records.building import Image
+from mlops_ci.records.server import WINDOWS
 
 ENVIRONMENT = "mlops-ci-environment"
 NOT_THERE = (401, 403, 404)  # some registries refuse to speak of a repository that does not exist yet

@@ -15,6 +15,7 @@ LONGEST = 2_000
 WITHOUT = "'build: {mode: none}' serves the model without an image"
 DOCS = "build.md#when-it-fails"
 TAIL = 20
+OWN_FAULT = "the registry failed at its own end: its log says why, often that its disk is full"
 
 
 @contextlib.contextmanager
@@ -78,5 +79,6 @@ def follow(stream: Iterator[Mapping[str, Any]], failed: str, on_line: Callable[[
             lines.extend(text[-LONGEST:].splitlines())
             on_line(text[:200])
     if words:
-        raise BackendError(f"{failed}: {words}", hint="\n".join(lines), docs=DOCS)
+        hint = "\n".join([*lines, *([OWN_FAULT] if "HTTP status: 5" in words else [])])
+        raise BackendError(f"{failed}: {words}", hint=hint, docs=DOCS)
     return found

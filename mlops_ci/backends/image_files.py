@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from mlops_ci.records.server import PORT, WINDOWS
+
 PYTHON = "/opt/venv/bin/python"
 USER = "65532:65532"  # by number, so that a cluster can see that it is not root
-WINDOWS = "/srv/windows"
-PORT = 8080
 
 
 def environment_file(*, base: str, pip: str) -> str:

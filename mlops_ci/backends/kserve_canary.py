@@ -52,6 +52,13 @@ class KserveCanaryTarget(KserveTarget):
         """The state that the record holds."""
         return state(self._service(model, environment).record.read())
 
+    def begins(self, release: Release, environment: str) -> Canary | None:
+        """What deploying it would bring that the record does not hold."""
+        service = self._service(release.model, environment)
+        memory = service.record.read()
+        then = self._then(memory, service.read(), release)
+        return then if then is not None and then.running and then != state(memory) else None
+
     def deploy(self, job: DeployJob, *, say: Say) -> tuple[Serving, bool]:
         """Begin a canary where another release serves; everything else is a deployment like any other."""
         service = self._service(job.release.model, job.environment, job.options)

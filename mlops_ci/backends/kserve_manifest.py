@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlops_ci.backends.kserve_options import KNATIVE, STANDARD, KserveOptions, service_name
+from mlops_ci.backends.server_settings import drain_seconds, settings_of
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import ConfigError
 from mlops_ci.records.codec import CodecError, decode, encode
 from mlops_ci.records.models import Release
+from mlops_ci.records.server import PORT, WINDOWS
 
 GROUP, VERSION, PLURAL, KIND = "serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService"
 MODE = f"{GROUP}/deploymentMode"
@@ -19,9 +21,6 @@ RELEASE, MODEL, ENVIRONMENT = "mlops-ci/release", "mlops-ci/model", "mlops-ci/en
 MANIFEST = "mlops-ci/manifest"
 DIGEST_LABEL = "mlops-ci/model-digest"
 CONTAINER = "kserve-container"  # the one that KServe looks at
-PORT = 8080
-WINDOWS = "/srv/windows"
-DRAIN_SECONDS = 30.0  # the model server's own default
 DEREGISTER_SECONDS = 5  # until nobody sends a pod that ends anything new
 GRACE_SECONDS = 10
 START_SECONDS = 600  # to load the model
@@ -122,10 +121,9 @@ def _predictor(release: Release, environment: str, options: KserveOptions) -> di
 
 def _image(release: Release, options: KserveOptions) -> dict[str, Any]:
     """The image by its digest, as an unprivileged user on a file system that can't be written to."""
-    settings = {key: json.loads(value) for key, value in release.serving.items()}
+    settings = settings_of(release, WINDOWS)
     volumes = {"tmp": "/tmp"}  # noqa: S108
     if "log" in settings:
-        settings["log"] = {**settings["log"], "folder": WINDOWS}
         volumes["windows"] = WINDOWS
     args = ["--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104
     if settings:
@@ -154,7 +152,7 @@ def _image(release: Release, options: KserveOptions) -> dict[str, Any]:
 def _rolling(release: Release) -> dict[str, Any]:
     """Standard mode: a new pod is ready before an old one goes, and an old one answers until nobody asks it any more.
     Knative sees to both by itself, and takes no such fields."""
-    drain = float(json.loads(release.serving.get("drain_seconds", str(DRAIN_SECONDS))))
+    drain = drain_seconds(settings_of(release, WINDOWS))
     return {
         "terminationGracePeriodSeconds": int(DEREGISTER_SECONDS + drain + GRACE_SECONDS),
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mlops_ci.backends.kept_releases import release_of
 from mlops_ci.backends.kube_client import KubeClient
 from mlops_ci.errors import BackendError
 from mlops_ci.records.codec import CodecError, decode, encode
@@ -38,7 +39,7 @@ class Memory:
     @property
     def release(self) -> Release | None:
         """What serves; None where nothing passed its smoke, or it was deleted."""
-        return _release(self.noted.get("release"))
+        return release_of(self.noted.get("release"))
 
     def rows_of(self, release: Release) -> bytes | None:
         """The recorded rows, b'' where none were recorded; None where they were not kept."""
@@ -118,13 +119,6 @@ class Record:
     @property
     def _folder(self) -> str:
         return f"/api/v1/namespaces/{self.namespace}/secrets"
-
-
-def _release(document: Any) -> Release | None:
-    try:
-        return decode(Release, document) if document is not None else None
-    except CodecError:
-        return None
 
 
 def _key(release: Release) -> str:

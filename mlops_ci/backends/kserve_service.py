@@ -15,8 +15,8 @@ from mlops_ci.backends.kube_client import ClusterDown, KubeClient, Refused
 from mlops_ci.errors import BackendError, GateFailed
 from mlops_ci.io import clock, http
 from mlops_ci.records.models import Release
+from mlops_ci.records.server import DIGEST_HEADER
 
-DIGEST_HEADER = "x-mlops-model-digest"
 ASK_SECONDS = 5.0
 GONE_SECONDS = 120.0
 SETTLE_SECONDS = 30.0  # until no request goes to a pod of before

@@ -11,8 +11,7 @@ from typing import Any
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.io import files
 from mlops_ci.records.models import Release
-
-DRAIN_SECONDS = 30.0  # the model server's own default
+from mlops_ci.records.server import DRAIN_SECONDS
 
 
 def settings_of(release: Release, windows: str) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from mlops_ci.records.results import StageResult, Status
 from mlops_ci.stages import deploy
 from mlops_ci.stages.build import STAGE as BUILD
 from mlops_ci.stages.build import packed, wanted
-from mlops_ci.stages.history import history, returns
+from mlops_ci.stages.history import history
 from mlops_ci.stages.releases import folder
-from mlops_ci.stages.requirements import require
+from mlops_ci.stages.requirements import let_in, require
 from mlops_ci.stages.rules import environments_of
 
 
@@ -104,13 +104,16 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
     """A release file's release, held against the registry, or, where that is down, against what has served here.
 
     Raises StaleError for one that nobody registered like this, GateFailed where the environment asks for more. A
-    release that comes back, or that is a canary already, is not asked again.
+    release that has served here, or that is a canary already, is not asked again.
     """
     target = wiring.deployer(session.config, environment)
+    path = path_of(session, model, environment)
     served = deploy.came_here(named, environment.name, deployer=target)
+    seen = () if served else history(session.git, path)
     try:
         version = session.registry.version_of(model.name, named.model_digest)
         known = version is not None and replace(deploy.release_of(version, model), serving=named.serving) == named
+        served = served or let_in(named, environment.name, registry=session.registry, seen=seen)
     except BackendError:
         known = served
     if not known:
@@ -119,8 +122,7 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
             hint="release files are written by promotions alone: revert the commit that changed it",
             docs="forge.md#release-files",
         )
-    path = path_of(session, model, environment)
-    if not served and not returns(named, history(session.git, path)):
+    if not served:
         require(
             named,
             model,

@@ -99,10 +99,7 @@ def propose(session: Session, model: Model, place: Environment, release: Release
 
 def find(session: Session, name: str, environment: str) -> tuple[Model, Environment]:
     """The model and its environment. Raises UsageError with the nearest name."""
-    names = [name] if name else list(session.config.models)
-    if len(names) > 1:
-        raise UsageError("name the model: --model", hint=f"models: {', '.join(names)}")
-    model = session.model(names[0])
+    model = session.only_model(name)
     known = {item.name: item for item in model.environments}
     if environment not in known:
         hint = did_you_mean(environment, known, f"environments: {', '.join(known) or 'none'}")

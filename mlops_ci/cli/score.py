@@ -116,10 +116,7 @@ def chosen(session: Session, named: str, name: str, version: str) -> tuple[Model
 
 def numbered(session: Session, name: str, version: str) -> tuple[Model, Release]:
     """A version of the registry."""
-    names = [name] if name else list(session.config.models)
-    if len(names) > 1:
-        raise UsageError("name the model: --model", hint=f"models: {', '.join(names)}")
-    model = session.model(names[0])
+    model = session.only_model(name)
     found = next((item for item in session.registry.versions(model.name) if item.number == version), None)
     if found is None:
         raise UsageError(f"the registry has no version {version} of {model.name}", hint="mlops-ci status")

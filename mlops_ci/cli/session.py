@@ -125,6 +125,13 @@ class Session:
             docs="configuration.md#models",
         )
 
+    def only_model(self, name: str) -> Model:
+        """The one that is named; where there is but one, it needs no name. Raises UsageError."""
+        names = [name] if name else list(self.config.models)
+        if len(names) > 1:
+            raise UsageError("name the model: --model", hint=f"models: {', '.join(names)}")
+        return self.model(names[0])
+
     @property
     def default_branch(self) -> str:
         """The branch that pull requests go to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -44,8 +45,9 @@ def command(watch: bool, **options: Any) -> int:
 
 def show(session: Session) -> int:
     """All rows, once; the exit code."""
+    approvals = Approvals(session)
     rows = [
-        row(session, session.model(item.model), environment, item)
+        row(session, session.model(item.model), environment, item, approvals)
         for item in session.chosen
         for environment in session.model(item.model).environments
     ]
@@ -59,7 +61,7 @@ def show(session: Session) -> int:
     return GateFailed.exit_code if any(standing.problem for standing in rows) else 0
 
 
-def row(session: Session, model: Model, environment: Environment, item: Affected) -> Standing:
+def row(session: Session, model: Model, environment: Environment, item: Affected, approvals: Approvals) -> Standing:
     """One model in one environment; what can't be looked at is a row that says why."""
     try:
         serving = wiring.deployer(session.config, environment).serving(model.name, environment.name)
@@ -81,19 +83,29 @@ def row(session: Session, model: Model, environment: Environment, item: Affected
         reason=reason,
         registry=session.registry,
         serving=serving,
-        approved=approved(session, model, environment),
+        approved=approvals.of(model, environment),
     )
 
 
-def approved(session: Session, model: Model, environment: Environment) -> tuple[str, ...]:
-    """Who approved what is wanted here; a forge that is down takes nothing but that away."""
-    if environment is model.environments[0]:
-        return ()
-    brought_by = session.git.last_change(path_of(session, model, environment))
-    try:
-        return approvers(model.name, environment.name, brought_by, session.forge)
-    except MlopsError as error:
-        return (f"(unknown: {error.message})",)
+@dataclass
+class Approvals:
+    """Who approved what, in one look. A forge that is down takes nothing but that away; it is asked once, since it is
+    asked with patience. `down` is what it failed with."""
+
+    session: Session
+    down: str = ""
+
+    def of(self, model: Model, environment: Environment) -> tuple[str, ...]:
+        """Who approved what is wanted here."""
+        if environment is model.environments[0]:
+            return ()
+        if not self.down:
+            brought_by = self.session.git.last_change(path_of(self.session, model, environment))
+            try:
+                return approvers(model.name, environment.name, brought_by, self.session.forge)
+            except MlopsError as error:
+                self.down = error.message
+        return (f"(unknown: {self.down})",)
 
 
 def wish(session: Session, model: Model, environment: Environment, item: Affected) -> tuple[Release | None, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlops_ci.config.durations import seconds
 from mlops_ci.records.canary import CanaryPolicy
 
 STEPS = (10, 50)
 WINDOW, DEADLINE = "5m", "1h"
 MIN_REQUESTS = 200
 ERROR_RATE = 0.01
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def policy(canary: Mapping[str, Any]) -> CanaryPolicy:
@@ -26,8 +26,3 @@ def policy(canary: Mapping[str, Any]) -> CanaryPolicy:
         error_rate=float(slo.get("error_rate", ERROR_RATE)),
         p99_ms=None if p99 is None else float(p99),
     )
-
-
-def seconds(text: str) -> float:
-    """`30s`, `5m`, `2h` or `1d`, as the schema allows them."""
-    return float(text[:-1]) * UNITS[text[-1]]

@@ -77,6 +77,10 @@ class CanaryTarget(Protocol):
     def canary(self, model: str, environment: str) -> Canary | None:
         """The latest canary as it stands; None where there was none, or what serves was deployed without one."""
 
+    def begins(self, release: Release, environment: str) -> Canary | None:
+        """The canary that deploying the release would begin; None where it would serve alone, or is a canary already.
+        Nothing is changed."""
+
     def shift(self, before: Canary, after: Canary, environment: str) -> None:
         """Bring traffic to what `after` says, and keep it as the state: its share where it runs, all of it where it was
         promoted, none where it was rolled back, so that `stable` serves. Twice is the same as once, and a kill in

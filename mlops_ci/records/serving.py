@@ -25,7 +25,8 @@ class Serving:
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentDetails:
-    """The details of a `deploy` result. `before` is the model digest that served before, '' for none."""
+    """The details of a `deploy` result. `before` is the model digest that served before, '' for none; `share` is the
+    percentage of the traffic that the release has as a canary, None where it serves alone."""
 
     environment: str
     target: str
@@ -35,3 +36,4 @@ class DeploymentDetails:
     before: str = ""
     rollback: bool = False
     smoke_rows: int = 0
+    share: int | None = None

@@ -40,6 +40,7 @@ Headers = list[tuple[bytes, bytes]]
 READ = {"v1": read_v1, "v2": read_v2}
 STOPPING = Refusal(503, "the server is stopping", reason="stopping")
 CLIENT_GONE = 499  # nginx's number for a client that left before its answer
+DIGEST_HEADER = b"x-mlops-model-digest"
 
 
 class App:
@@ -61,7 +62,7 @@ class App:
         self.windows = Windows(settings.log, digest=digest, metrics=self.metrics) if settings.log else None
         self.limit = int(settings.max_body_mb * 1_000_000)
         self.source = f"io.kserve.inference.{model.name}"
-        self.always: Headers = [(b"x-mlops-model-digest", digest.encode())]
+        self.always: Headers = [(DIGEST_HEADER, digest.encode())]
         self.digest = digest
         self.draining = False
         self.trial = False

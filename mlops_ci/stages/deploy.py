@@ -36,13 +36,14 @@ class Dock:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What `apply` will do. `serving` is what serves now, `canary` what has a share of the traffic beside it;
-    `rollback` says that the release has served here before."""
+    """What `apply` will do. `serving` is what serves now, `canary` what has a share of the traffic beside it, `begins`
+    the canary that would begin; `rollback` says that the release has served here before."""
 
     release: Release
     environment: Environment
     serving: Serving | None
     canary: Canary | None = None
+    begins: Canary | None = None
     rollback: bool = False
 
     @property
@@ -63,6 +64,8 @@ class Plan:
                 return self._step(Action.DONE, f"{what} is a canary with {share(canary)}")
         if now is not None and canary is not None and now.release == self.release:
             return self._step(Action.DO, f"serve {what} alone: its canary, version {canary.release.version}, goes")
+        if self.begins is not None:
+            return self._step(Action.DO, self._beginning(what, self.begins))
         instead = ""
         if now is not None:
             another = now.release.model_digest != self.release.model_digest
@@ -70,6 +73,10 @@ class Plan:
             instead = f": {now.altered}" if now.altered else instead
         how = "serve again" if self.rollback else "serve"
         return self._step(Action.DO, f"{how} {what}{instead}")
+
+    def _beginning(self, what: str, begins: Canary) -> str:
+        goes = f"; the canary under way, version {self.canary.release.version}, goes" if self.canary else ""
+        return f"begin a canary: {what} gets {share(begins)}, version {begins.stable.version} keeps the rest{goes}"
 
     def _step(self, action: Action, what: str) -> Step:
         return Step(model=self.release.model, stage=self.name, action=action, what=what)
@@ -102,8 +109,14 @@ def plan(release: Release, environment: Environment, *, deployer: Deployer) -> P
         item.model_digest == release.model_digest for item in deployer.recorded(release.model, environment.name)
     )
     rollback = before and now is not None and now.release.model_digest != release.model_digest
-    canary = canary_of(deployer, release.model, environment.name)
-    return Plan(release=release, environment=environment, serving=now, canary=canary, rollback=rollback)
+    return Plan(
+        release=release,
+        environment=environment,
+        serving=now,
+        canary=canary_of(deployer, release.model, environment.name),
+        begins=deployer.begins(release, environment.name) if isinstance(deployer, CanaryTarget) else None,
+        rollback=rollback,
+    )
 
 
 def canary_of(deployer: Deployer, model: str, environment: str) -> Canary | None:
@@ -170,6 +183,7 @@ def apply(planned: Plan, dock: Dock, *, say: Say, refuse: str = "") -> StageResu
         before=before,
         rollback=planned.rollback,
         smoke_rows=sum(smoked),
+        share=canary.percent if canary is not None else None,
     )
     how = f"is a canary with {share(canary)}" if canary is not None else "serves"
     how = how if changed else f"{how} already"

@@ -51,11 +51,6 @@ def taken_back(release: Release, seen: Named) -> bool:
     return not digests[0] or digests[0] in older
 
 
-def returns(release: Release, seen: Named) -> bool:
-    """Whether the file names a release again that it has named before another one.
-
-    A file that was only broken or away in between does not count: that would be a way around what is asked for.
-    """
-    digests = [found.model_digest for found in seen if found is not None]
-    current = next((place for place, digest in enumerate(digests) if digest != release.model_digest), len(digests))
-    return release.model_digest in digests[current:]
+def named_otherwise(release: Release, seen: Named) -> bool:
+    """Whether the file has named the same model with other settings, or packed otherwise."""
+    return any(found.model_digest == release.model_digest and found != release for found in seen if found is not None)

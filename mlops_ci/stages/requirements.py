@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
+from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import GateFailed
-from mlops_ci.ports import Deployer, Forge
+from mlops_ci.ports import Deployer, Forge, Registry
 from mlops_ci.records.forge import PullState
 from mlops_ci.records.living import branch_of
 from mlops_ci.records.models import Release
+from mlops_ci.stages.history import Named, named_otherwise
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+def let_in(release: Release, environment: str, *, registry: Registry, seen: Named) -> bool:
+    """Whether the model was let in here once, as this release: then it may come back, and is not asked again.
+
+    The registry's journal says what has served, since an alias moves after the smoke alone. What the release file has
+    named, `seen`, is no proof of that: it may never have come here. But it tells apart what the journal does not: a
+    model that was also named with other settings is asked. Raises BackendError.
+    """
+    moves, _ = registry.journal(release.model)
+    here = any(move.environment == environment and move.model_digest == release.model_digest for move in moves)
+    return here and not named_otherwise(release, seen)
 
 
 def proving_place(model: Model, target: Environment) -> str:
@@ -62,7 +73,7 @@ def _served_in(
             docs="promotion.md#requirements",
         )
     since = datetime.strptime(serving.since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    if soak and now - since < duration(soak):
+    if soak and now - since < timedelta(seconds=seconds(soak)):
         raise GateFailed(
             f"version {release.version} has served in {place} only since {serving.since}; {soak} are asked for",
             hint="run the same command again later",
@@ -89,10 +100,3 @@ def approvers(model: str, environment: str, brought_by: str, forge: Forge) -> tu
     if brought is None:
         return ()
     return tuple(dict.fromkeys(item.author for item in forge.approvals(brought.number) if item.commit == brought.head))
-
-
-def duration(text: str) -> timedelta:
-    """`30s`, `5m`, `2h` or `1d`, as the schema allows them."""
-    found = re.fullmatch(r"(\d+)([smhd])", text)
-    assert found is not None
-    return timedelta(seconds=int(found[1]) * SECONDS[found[2]])

@@ -9,8 +9,8 @@ from typing import Any
 
 from mlops_ci.errors import BackendError, GateFailed
 from mlops_ci.io import http
+from mlops_ci.records.server import DIGEST_HEADER
 
-DIGEST_HEADER = "x-mlops-model-digest"
 TOLERANCE = 1e-6  # of the larger number; the same model on another processor differs in the last digits
 SECONDS = 30.0
 

@@ -93,13 +93,48 @@ class Stage:
         return value
 
 
-class DeployerContract:
-    """The suite."""
+class AnyDeployerContract:
+    """What holds as well where a release that follows another begins with a share of the traffic."""
 
     def test_nothing_is_served_before_the_first_release(self, stage: Stage) -> None:
         assert stage.serving() is None
         assert stage.deployer.recorded(stage.releases[0].model, ENVIRONMENT) == ()
         stage.deployer.delete(stage.releases[0].model, ENVIRONMENT)
+
+    def test_an_earlier_commit_does_not_replace_what_a_later_one_brought(self, stage: Stage) -> None:
+        served, _ = stage.deploy(1, sequence=7)
+        with pytest.raises(StaleError, match="later commit"):
+            stage.deploy(0, sequence=6)
+        assert stage.answer(served.url) == 2.0
+
+    def test_a_failed_smoke_leaves_what_served_before(self, stage: Stage) -> None:
+        served, _ = stage.deploy(0)
+        with pytest.raises(GateFailed, match="serves the model"):
+            stage.deploy(1, wanted="0" * 64)
+        now = stage.serving()
+        assert now is not None
+        assert now.release == stage.releases[0]
+        assert now.answering
+        assert stage.answer(served.url) == 1.0
+
+    def test_two_at_once_take_turns(self, stage: Stage) -> None:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(stage.deploy, [0, 0]))
+        assert sorted(changed for _, changed in done) == [False, True]
+        assert stage.answer(done[0][0].url) == 1.0
+
+    def test_what_is_deleted_is_gone_and_can_come_again(self, stage: Stage) -> None:
+        served, _ = stage.deploy(0)
+        stage.deployer.delete(served.release.model, ENVIRONMENT)
+        assert stage.serving() is None
+        with pytest.raises(BackendError, match="no answer"):
+            stage.answer(served.url)
+        again, _ = stage.deploy(0)
+        assert stage.answer(again.url) == 1.0
+
+
+class DeployerContract(AnyDeployerContract):
+    """The suite of those that give all traffic at once."""
 
     def test_a_release_is_served_again_and_followed_by_the_next_at_one_address(self, stage: Stage) -> None:
         first, changed = stage.deploy(0)
@@ -121,12 +156,6 @@ class DeployerContract:
         digests = [release.model_digest for release in stage.releases]
         assert stage.rows_brought == digests, "a roll back brings nothing"
         assert stage.brought in (digests, []), "nothing twice, and nothing at all where an image or a cluster has it"
-
-    def test_an_earlier_commit_does_not_replace_what_a_later_one_brought(self, stage: Stage) -> None:
-        served, _ = stage.deploy(1, sequence=7)
-        with pytest.raises(StaleError, match="later commit"):
-            stage.deploy(0, sequence=6)
-        assert stage.answer(served.url) == 2.0
 
     def test_what_was_taken_back_comes_again_only_by_name_or_after_another(self, stage: Stage) -> None:
         bad = stage.releases[1].model_digest
@@ -151,16 +180,6 @@ class DeployerContract:
         stage.deploy(1, sequence=5)
         assert stage.answer(served.url) == 2.0
 
-    def test_a_failed_smoke_leaves_what_served_before(self, stage: Stage) -> None:
-        served, _ = stage.deploy(0)
-        with pytest.raises(GateFailed, match="serves the model"):
-            stage.deploy(1, wanted="0" * 64)
-        now = stage.serving()
-        assert now is not None
-        assert now.release == stage.releases[0]
-        assert now.answering
-        assert stage.answer(served.url) == 1.0
-
     def test_no_request_is_lost_while_releases_change(self, stage: Stage) -> None:
         served, _ = stage.deploy(0)
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
@@ -171,18 +190,3 @@ class DeployerContract:
             changing.result()
         assert set(answers) <= {1.0, 2.0}
         assert stage.answer(served.url) == 2.0
-
-    def test_two_at_once_take_turns(self, stage: Stage) -> None:
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            done = list(pool.map(stage.deploy, [0, 0]))
-        assert sorted(changed for _, changed in done) == [False, True]
-        assert stage.answer(done[0][0].url) == 1.0
-
-    def test_what_is_deleted_is_gone_and_can_come_again(self, stage: Stage) -> None:
-        served, _ = stage.deploy(0)
-        stage.deployer.delete(served.release.model, ENVIRONMENT)
-        assert stage.serving() is None
-        with pytest.raises(BackendError, match="no answer"):
-            stage.answer(served.url)
-        again, _ = stage.deploy(0)
-        assert stage.answer(again.url) == 1.0

@@ -2,106 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
+import concurrent.futures
 import dataclasses
-import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.kserve_canary import KserveCanaryTarget
 from mlops_ci.backends.mlflow_registry import MlflowRegistry
 from mlops_ci.backends.prometheus_traffic import PrometheusTraffic
 from mlops_ci.config import release_file
 from mlops_ci.config.canary import policy
-from mlops_ci.config.types import Environment
 from mlops_ci.errors import GateFailed, StaleError
 from mlops_ci.io import clock
-from mlops_ci.records.canary import Canary, Outcome, WindowVerdict
-from mlops_ci.records.models import Release
+from mlops_ci.records.canary import Outcome, WindowVerdict
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.stages.canary import lasted, watch
-from tests.backends.deployer_contract import ENVIRONMENT, Stage
+from tests.backends.deployer_contract import ENVIRONMENT, AnyDeployerContract, Stage
 from tests.backends.prometheus_server import prometheus
-from tests.backends.toys import make_sources, releases_of, until
+from tests.backends.toys import until
+from tests.cluster.canary_stage import ASKED, COUNTED, NAME, answers, canary_of, percent, target_of
 from tests.cluster.cluster import Cluster, Namespace
-from tests.cluster.knative import Knative
 from tests.cluster.kubelet import Servers
 from tests.e2e.person import Person
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 URI = "sqlite:///.mlops/mlflow.db"
-NAME = f"toy-{ENVIRONMENT}"
-ASKED = {"steps": [10, 50], "window": "1s", "min_requests": 20}
-COUNTED = (
-    'sum(mlops_requests_total{{route="predict"}} * on (instance) group_left mlops_model_info{{digest="{digest}"}})'
-)
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return make_sources(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with contextlib.closing(Servers(tmp_path_factory.mktemp("servers"), "toy")) as found:
-        yield found
 
 
 @pytest.fixture
-def releases(sources: list[Path]) -> list[Release]:
-    return [
-        dataclasses.replace(release, image="registry.invalid/toy", image_digest=f"sha256:{release.version * 64}")
-        for release in releases_of(sources)
-    ]
+def stage(canaries: Stage) -> Stage:
+    """The one with canaries."""
+    return canaries
 
 
-@pytest.fixture
-def node(namespace: Namespace, releases: list[Release], sources: list[Path], servers: Servers) -> Iterator[Knative]:
-    images = [release.image_reference for release in releases]
-    models = {image: source / "model" for image, source in zip(images, sources, strict=True)}
-    with contextlib.closing(Knative(namespace, servers, models)) as running:
-        yield running
-
-
-@pytest.fixture
-def stage(cluster: Cluster, namespace: Namespace, node: Knative, releases: list[Release], sources: list[Path]) -> Stage:
-    options = {
-        "mode": "Knative",
-        "url": node.address(f"{NAME}-predictor"),
-        "ready_seconds": 30,
-        "canary": ASKED,
-    }
-    environment = Environment(name=ENVIRONMENT, target="kserve", namespace=namespace.name, options=options)
-    target = KserveCanaryTarget(environment, str(cluster.kubeconfig))
-    return Stage(deployer=target, releases=list(releases), sources=sources, python=Path(sys.executable))
-
-
-def target_of(stage: Stage) -> KserveCanaryTarget:
-    assert isinstance(stage.deployer, KserveCanaryTarget)
-    return stage.deployer
-
-
-def canary_of(stage: Stage) -> Canary:
-    found = target_of(stage).canary("toy", ENVIRONMENT)
-    assert found is not None
-    return found
-
-
-def percent(namespace: Namespace) -> int | None:
-    """What the InferenceService asks for; None for all."""
-    found = namespace.service(NAME)["spec"]["predictor"]
-    share: int | None = found.get("canaryTrafficPercent")
-    return share
-
-
-def answers(stage: Stage, url: str, count: int = 100) -> dict[float, int]:
-    """Who answers a hundred requests, one after the other: in turns, as the stand-in routes them."""
-    found = [stage.answer(url) for _ in range(count)]
-    return {value: found.count(value) for value in set(found)}
+class TestKserveCanaryTarget(AnyDeployerContract):
+    """What of the contract holds with canaries."""
 
 
 def test_a_release_beside_another_begins_as_a_canary_and_ends_with_all_traffic(
@@ -191,14 +127,38 @@ def test_what_was_withdrawn_comes_again_once_a_later_commit_has_wanted_the_stabl
         stage.deploy(1, sequence=7)
 
 
+def test_no_request_is_lost_while_it_begins_and_is_promoted(stage: Stage) -> None:
+    served, _ = stage.deploy(0)
+
+    def change() -> None:
+        stage.deploy(1)
+        begun = canary_of(stage)
+        promoted = dataclasses.replace(begun, percent=100, outcome=Outcome.PROMOTED)
+        target_of(stage).shift(begun, promoted, ENVIRONMENT)
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        changing = pool.submit(change)
+        found: list[float] = []
+        while not changing.done():
+            found += pool.map(stage.answer, [served.url] * 2)
+        changing.result()
+    assert set(found) == {1.0, 2.0}
+    assert stage.answer(served.url) == 2.0
+
+
 def test_a_dry_run_shows_the_traffic_as_it_would_be(stage: Stage, namespace: Namespace) -> None:
     target = target_of(stage)
     stage.deploy(0)
+    assert target.begins(stage.releases[0], ENVIRONMENT) is None
+    begun = target.begins(stage.releases[1], ENVIRONMENT)
+    assert begun is not None
+    assert (begun.percent, begun.stable) == (10, stage.releases[0])
     begins = target.dry_run(stage.releases[1], ENVIRONMENT)
     assert "+    canaryTrafficPercent: 10" in begins
     assert percent(namespace) is None
     stage.deploy(1)
     assert target.dry_run(stage.releases[1], ENVIRONMENT) == (), "it is there already"
+    assert target.begins(stage.releases[1], ENVIRONMENT) is None
     goes = target.dry_run(stage.releases[0], ENVIRONMENT)
     assert [line for line in goes if "image:" in line and line[0] in "+-"] == [], "its revision stays the latest one"
     assert [line for line in goes if line.endswith("0") and line[0] in "+-"] == [

@@ -11,8 +11,9 @@ import pytest
 from mlops_ci.backends.kserve_target import KserveTarget
 from mlops_ci.errors import GateFailed
 from mlops_ci.records.models import Release
-from tests.backends.deployer_contract import Stage
+from tests.backends.deployer_contract import DeployerContract, Stage
 from tests.cluster.cluster import Cluster, Namespace
+from tests.cluster.knative import Knative
 from tests.cluster.kserve_stage import CHILD, NAME, stage_of, target_of
 from tests.serving.servers import Running, launch
 
@@ -45,6 +46,22 @@ def ready(namespace: Namespace) -> None:
     generation = namespace.api.get(namespace.path("services", CHILD, group=KNATIVE))["metadata"]["generation"]
     revision = f"{CHILD}-{generation:05}"
     namespace.knative(NAME, revision=revision, traffic={revision: 100})
+
+
+class TestKnativeMode(DeployerContract):
+    """The contract in Knative mode without a canary: each revision gets all traffic once it is ready."""
+
+    @pytest.fixture
+    def stage(
+        self,
+        cluster: Cluster,
+        namespace: Namespace,
+        revisions: Knative,
+        releases: list[Release],
+        sources: list[Path],
+    ) -> Stage:
+        target = target_of(cluster.kubeconfig, namespace, revisions.address(CHILD), mode="Knative")
+        return stage_of(target, releases, sources)
 
 
 def test_a_revision_serves_once_it_is_ready_and_has_the_traffic(knative: Stage, namespace: Namespace) -> None:

@@ -13,6 +13,25 @@ from mlops_ci.digests.directory import digest_directory
 from mlops_ci.ports.building import BuildJob, Described
 from mlops_ci.serving.code import copy_into
 
+MLMODEL = """\
+flavors:
+  python_function: {loader_module: toymodel, code: code, env: {virtualenv: python_env.yaml}}
+signature:
+  inputs: '[{"type": "double", "name": "a"}]'
+  outputs: '[{"type": "double"}]'
+model_uuid: 0123456789abcdef0123456789abcdef
+utc_time_created: '2026-01-01 00:00:00.000000'
+"""
+LOADER = """\
+class Doubled:
+    def predict(self, data, params=None):
+        return data["a"] * 2
+
+def _load_pyfunc(path):
+    return Doubled()
+"""
+SERVES = "-c pins.txt\nmlflow-skinny\npandas\npyarrow\n"  # scores and serves; one image for all tests that need it
+
 
 def pins() -> str:
     """Every package that runs the tests, by version: they fit each other, and the model server among them."""

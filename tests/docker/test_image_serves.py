@@ -12,28 +12,11 @@ import pytest
 from mlops_ci.backends.image_builder import ImageBuilder
 from mlops_ci.io import http
 from mlops_ci.serving.code import REQUIREMENTS
-from tests.docker.builds import Source, job
+from tests.docker.builds import LOADER, MLMODEL, SERVES, Source, job
 from tests.docker.daemon import Daemon
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 STEP, STEPS = 0.25, 600
-MLMODEL = """\
-flavors:
-  python_function: {loader_module: toymodel, code: code, env: {virtualenv: python_env.yaml}}
-signature:
-  inputs: '[{"type": "double", "name": "a"}]'
-  outputs: '[{"type": "double"}]'
-model_uuid: 0123456789abcdef0123456789abcdef
-utc_time_created: '2026-01-01 00:00:00.000000'
-"""
-LOADER = """\
-class Doubled:
-    def predict(self, data, params=None):
-        return data["a"] * 2
-
-def _load_pyfunc(path):
-    return Doubled()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +28,7 @@ def served(
     (model / "code").mkdir(parents=True)
     (model / "MLmodel").write_text(MLMODEL, "utf-8")
     (model / "code" / "toymodel.py").write_text(LOADER, "utf-8")
-    source = Source(model=model, requirements="-c pins.txt\nmlflow-skinny\npandas\n")
+    source = Source(model=model, requirements=SERVES)
     asked = job(source, image=f"{registry}/acme/served", base=base_image, requirements=REQUIREMENTS)
     built = ImageBuilder(cache=image_cache, environ=daemon.environ).build(asked, say=lambda line: None)
     from tests.docker.conftest import free_port

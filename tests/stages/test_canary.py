@@ -120,6 +120,9 @@ class Kept:
     def canary(self, model: str, environment: str) -> Canary | None:
         return self.state
 
+    def begins(self, release: Release, environment: str) -> Canary | None:
+        raise AssertionError("nothing is deployed here")
+
     def shift(self, before: Canary, after: Canary, environment: str) -> None:
         assert before == self.state
         self.state = after

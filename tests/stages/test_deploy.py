@@ -32,6 +32,7 @@ class Splits:
     state: Canary | None
     altered: str = ""
     changes: bool = False
+    next: Canary | None = None
     served: Sequence[Release] = (release(1),)
 
     def serving(self, model: str, environment: str) -> Serving | None:
@@ -51,6 +52,9 @@ class Splits:
     def canary(self, model: str, environment: str) -> Canary | None:
         return self.state
 
+    def begins(self, release: Release, environment: str) -> Canary | None:
+        return self.next
+
     def shift(self, before: Canary, after: Canary, environment: str) -> None:
         raise AssertionError("no traffic is moved here")
 
@@ -59,6 +63,16 @@ def test_a_canary_is_what_was_wanted() -> None:
     step = plan(release(2), PLACE, deployer=Splits(BESIDE)).step
     assert step.action is Action.DONE
     assert step.what == "version 2 (model 222222222222) in production (kserve) is a canary with 10% of the traffic"
+
+
+def test_one_that_would_begin_is_told_with_its_share() -> None:
+    step = plan(release(2), PLACE, deployer=Splits(None, next=BESIDE)).step
+    what = "version 2 (model 222222222222) in production (kserve)"
+    assert step.what == f"begin a canary: {what} gets 10% of the traffic, version 1 keeps the rest"
+    third = replace(BESIDE, release=release(3))
+    step = plan(release(3), PLACE, deployer=Splits(BESIDE, next=third)).step
+    assert step.action is Action.DO
+    assert step.what.endswith("version 1 keeps the rest; the canary under way, version 2, goes")
 
 
 def test_one_that_somebody_changed_is_to_be_mended() -> None:
@@ -94,6 +108,7 @@ def test_the_result_says_that_it_is_a_canary_and_leaves_the_alias(changes: bool,
     )
     result = apply(plan(release(2), PLACE, deployer=target), dock, say=lambda line: None)
     assert result.reason == f"version 2 is a canary with 10% of the traffic{word} in production at {URL}"
+    assert result.details["share"] == 10
     assert (result.checks[-1].name, result.checks[-1].status) == ("alias production", Status.SKIPPED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mlops_ci.config import release_file
 from mlops_ci.io.git import Git
 from mlops_ci.records.models import Release
-from mlops_ci.stages.history import earlier, history, returns, taken_back
+from mlops_ci.stages.history import earlier, history, named_otherwise, taken_back
 from tests.digests.repository import Repository
 
 PATH = "releases/toy/production.yaml"
@@ -53,12 +54,12 @@ def test_what_was_taken_back_is_known(versions: list[int], wanted: int, expected
     assert taken_back(release(wanted), seen) is expected
 
 
-def test_what_returns_was_there_before_something_else() -> None:
+def test_a_model_that_was_named_with_other_settings_is_known() -> None:
     one, two = release(1), release(2)
-    assert returns(one, [one, two, one])
-    assert not returns(two, [two, one])
-    assert not returns(one, [one])
-    assert not returns(one, [one, None, one]), "a file that was broken for a while brings nothing back"
+    other = replace(one, serving={"threads": "2"})
+    assert not named_otherwise(one, [one, two, None, one])
+    assert named_otherwise(one, [one, two, other])
+    assert not named_otherwise(two, [one, other])
 
 
 def test_history_is_read_from_git_through_deletions_and_what_is_no_release(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""What an environment asks of a release that its file names again: real git, a real MLflow registry."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mlops_ci.backends.mlflow_registry import MlflowRegistry
+from mlops_ci.backends.mlflow_tracker import MlflowTracker
+from mlops_ci.cli.main import run
+from mlops_ci.config import release_file
+from mlops_ci.config.types import Model
+from mlops_ci.digests.directory import digest_directory
+from mlops_ci.ports import TrainedModel
+from mlops_ci.records.models import Release, Version
+from mlops_ci.stages.deploy import release_of
+from tests.digests.repository import Repository
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+CONFIG = """\
+version: 1
+models:
+  toy:
+    environments:
+      staging: {target: local}
+      production: {target: local, requires: {verified_in: staging}}
+"""
+FILE = "releases/toy/production.yaml"
+URI = "sqlite:///.mlops/mlflow.db"
+Out = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> MlflowRegistry:
+    return MlflowRegistry(root=tmp_path / "r", uri=URI, registry_uri=URI)
+
+
+@pytest.fixture
+def versions(tmp_path: Path, registry: MlflowRegistry, monkeypatch: pytest.MonkeyPatch) -> list[Version]:
+    """Two registered versions, in the repository that the command line works in. Nothing serves."""
+    repository = Repository.create(tmp_path / "r")
+    repository.write(".gitignore", "/.mlops/\n")
+    repository.write("mlops.yaml", CONFIG)
+    repository.write("dvc.yaml", "stages: {train: {cmd: 'true', outs: [model]}}\n")
+    repository.commit("Config")
+    monkeypatch.chdir(repository.root)
+    tracker = MlflowTracker(root=repository.root, uri=URI)
+    found = []
+    for number in (1, 2):
+        directory = tmp_path / f"model-{number}"
+        directory.mkdir()
+        (directory / "MLmodel").write_text(f"flavors: {{python_function: {{loader_module: toy{number}}}}}\n", "utf-8")
+        trained = TrainedModel(
+            model="toy",
+            directory=directory,
+            inputs_digest=f"{number}" * 64,
+            model_digest=digest_directory(directory),
+            params={},
+            metrics={},
+            data={},
+        )
+        found.append(registry.create("toy", tracker.record(trained), tags={"commit": "c" * 40})[0])
+    return found
+
+
+def name(root: Path, *releases: Release) -> None:
+    """Let production's file name one after the other, each by a commit."""
+    repository = Repository(root)
+    for release in releases:
+        repository.write(FILE, release_file.render(release))
+        repository.commit()
+
+
+def planned(capsys: Out) -> tuple[str, str]:
+    """(action, what) of the deployment in production."""
+    run(["deploy", "--environment", "production", "--dry-run", "--json"])
+    (step,) = json.loads(capsys.readouterr().out)
+    return step["action"], step["what"]
+
+
+def test_what_git_named_before_and_never_served_is_asked_when_it_returns(
+    tmp_path: Path, registry: MlflowRegistry, versions: list[Version], capsys: Out
+) -> None:
+    one, two = (release_of(version, Model(name="toy", root=tmp_path)) for version in versions)
+    name(tmp_path / "r", one, two, one)
+    action, what = planned(capsys)
+    assert action == "blocked by"
+    assert "version 1 does not serve in staging, which must come first" in what
+
+    registry.point("toy", "staging", versions[0])
+    assert planned(capsys)[0] == "blocked by", "another environment's past is no proof"
+    registry.point("toy", "production", versions[0])
+    registry.point("toy", "production", versions[1])
+    assert planned(capsys) == ("do", f"serve version 1 (model {one.model_digest[:12]}) in production (local)")
+
+    name(tmp_path / "r", replace(one, serving={"threads": "2"}))
+    assert planned(capsys)[0] == "blocked by", "it never served with these settings"
