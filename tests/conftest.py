@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# Where it is set, every process of every test compiles its libraries anew: that is most of what the tests take.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 LOOPBACK = ("127.", "::1", "localhost")
 TELEMETRY_OFF = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

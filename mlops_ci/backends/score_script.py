@@ -9,6 +9,7 @@ Whatever the user's code prints goes to the log; the answer is the file that the
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -29,7 +30,9 @@ def main(path: str) -> int:
     with open(path, encoding="utf-8") as file:
         job = json.load(file)
     # Our folder must not stand for the user's modules of the same name; what a metric imports lies in job["modules"].
-    sys.path[0:1] = [job["modules"]] if job.get("modules") else []
+    del sys.path[0]
+    keep_compiled(LIBRARIES[job["kind"]])
+    sys.path[0:0] = [job["modules"]] if job.get("modules") else []
     beside("row_hash")
     try:
         answer = {"done": KINDS[job["kind"]](job)}
@@ -40,6 +43,18 @@ def main(path: str) -> int:
         json.dump(answer, file)
     os.replace(job["answer"] + ".new", job["answer"])
     return 0 if "done" in answer else REFUSED
+
+
+def keep_compiled(libraries: Any) -> None:
+    """Import what the job needs first. We run with `-B`, so that nothing is written beside a model; what Python
+    compiles of the libraries it may keep for the next run all the same."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    for name in libraries:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue  # who needs it says so
+    sys.dont_write_bytecode = before
 
 
 def beside(name: str) -> Any:
@@ -178,6 +193,12 @@ KINDS: Any = {
     "score": score,
     "measure": lambda job: beside("metric_script").measure(job),
     "batch": lambda job: beside("batch_script").score(job, beside, peak_memory),
+}
+
+LIBRARIES: Any = {
+    "score": ("mlflow.pyfunc", "pyarrow.parquet"),
+    "measure": ("numpy", "pyarrow.parquet"),
+    "batch": ("mlflow.pyfunc", "pyarrow.parquet"),
 }
 
 if __name__ == "__main__":

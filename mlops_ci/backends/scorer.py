@@ -97,7 +97,7 @@ class SubprocessScorer:
             document = {"kind": kind, "answer": str(answer), **job}
             order.write_text(json.dumps(document, default=str), "utf-8")
             done = process.stream(
-                [interpreter.path, SCRIPT, order],
+                [interpreter.path, "-B", SCRIPT, order],  # a model directory must keep its digest
                 cwd=cwd,
                 env={**self._environ(interpreter), **env},
                 log=log,
@@ -120,8 +120,6 @@ class SubprocessScorer:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
             "PYTHONUNBUFFERED": "1",
-            # A model directory must keep its digest.
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
 
