@@ -17,6 +17,7 @@ SECTIONS = {
     "startup": "Start-up: `--help` and `check`",
     "affected": "`pull-request` with nothing affected",
     "merge": "`merge` and `status` with nothing to do",
+    "github_calls": "GitHub's API calls",
     "validate": "`validate`, 1M-row Parquet, 20 expectations",
     "train": "`train` with nothing to do",
     "verdict": "Verdict on 10M rows",

@@ -21,11 +21,17 @@ class GitHubReviewing:
     def head(self, number: int) -> str:
         return str(Pulls(self.api).raw(number)["head"]["sha"])
 
-    def verdict(self, number: int, body: str, *, marker: str, head: str, fresh: bool = True) -> bool | None:
-        return Verdicts(self.api).write(number, body, marker=marker, head=head, fresh=fresh)
+    def verdict(
+        self, number: int, body: str, *, marker: str, head: str, fresh: bool = True, fingerprint: str = ""
+    ) -> bool | None:
+        verdicts = Verdicts(self.api)
+        return verdicts.write(number, body, marker=marker, head=head, fresh=fresh, fingerprint=fingerprint)
 
     def check(self, run: CheckRun) -> str:
         return Checks(self.api).show(run)
 
     def deployed(self, deployed: Deployed) -> None:
         Deployments(self.api).record(deployed)
+
+    def latest(self, environment: str) -> Deployed | None:
+        return Deployments(self.api).latest(environment)

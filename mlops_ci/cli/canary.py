@@ -11,6 +11,7 @@ from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, model_options
 from mlops_ci.cli.run_stage import one_run, show
 from mlops_ci.cli.session import Session, open_session
+from mlops_ci.cli.telling import tell_canary
 from mlops_ci.config.canary import policy
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import UsageError
@@ -46,7 +47,7 @@ def tick(chosen: str, **options: Any) -> int:
     session = open_session(common(options))
     found = list(places(session, chosen))
     with one_run(session):
-        results = [look(session, model, environment) for model, environment in found]
+        results = [tell_canary(session, *place, look(session, *place)) for place in found]
     show(session, results, nothing=NONE)
     return exit_code(results)
 

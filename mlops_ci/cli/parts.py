@@ -9,6 +9,7 @@ from mlops_ci.cli import build, evaluate, register, wiring
 from mlops_ci.cli.build import NEXT
 from mlops_ci.cli.run_stage import StageFunction
 from mlops_ci.cli.session import Session
+from mlops_ci.cli.telling import board, carry_out
 from mlops_ci.config import release_file
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import BackendError, MlopsError, StaleError
@@ -224,8 +225,7 @@ def serving(
         if found.release.version == NEXT:
             raise StaleError("what was trained last with these inputs is not registered", hint="mlops-ci merge")
         say(found.step.sentence())
-        dock = wiring.dock(session.config, environment, sequence=session.git.count())
-        return deploy.apply(found, dock, say=say)
+        return carry_out(session, model, environment, found, say=say)
 
     return Part(stage=stage, plan=plan, run=run, needs=needs)
 
@@ -238,6 +238,7 @@ def removing(session: Session, model: Model, environment: Environment) -> Part:
 
     def run(model: Model, item: Affected, say: Say) -> StageResult:
         wiring.deployer(session.config, environment).delete(model.name, environment.name)
+        board(session, model, environment).gone(say=say)
         return StageResult(stage=stage, model=model.name, status=Status.PASSED, reason=f"nothing serves: {what}")
 
     return Part(stage=stage, plan=lambda: step, run=run)

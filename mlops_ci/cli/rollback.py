@@ -11,6 +11,7 @@ from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, config_options
 from mlops_ci.cli.parts import of_inputs, path_of, verified
 from mlops_ci.cli.session import Session, open_session
+from mlops_ci.cli.telling import carry_out
 from mlops_ci.config import release_file
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import GateFailed, UsageError, did_you_mean
@@ -69,10 +70,9 @@ def serve_now(session: Session, model: Model, place: Environment, release: Relea
     serving = deployer.serving(model.name, place.name)
     serves = serving.release if serving else None
     undone = serves if release == wanted else wanted or serves
-    dock = wiring.dock(session.config, place, sequence=session.git.count())
     refuse = undone.model_digest if undone and undone.model_digest != release.model_digest else ""
     planned = deploy.plan(release, place, deployer=deployer)
-    served = deploy.apply(planned, dock, say=session.console.say, refuse=refuse)
+    served = carry_out(session, model, place, planned, say=session.console.say, refuse=refuse)
     session.console.show(served.reason)
 
 

@@ -23,7 +23,7 @@ from mlops_ci.records.results import Origin
 from mlops_ci.stages.inputs import model_inputs
 
 if TYPE_CHECKING:
-    from mlops_ci.ports import Forge, Registry, Tracker
+    from mlops_ci.ports import Forge, Registry, Reviewing, Tracker
     from mlops_ci.records.affected import Affected
 
 
@@ -88,6 +88,11 @@ class Session:
     def forge(self) -> Forge:
         """Where pull requests live."""
         return wiring.forge(self.config)
+
+    @cached_property
+    def reviewing(self) -> Reviewing | None:
+        """What reviewers see beside pull requests; None where they live in the repository."""
+        return wiring.reviewing(self.config)
 
     @cached_property
     def origin(self) -> Origin:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 
-from mlops_ci.cli import wiring
 from mlops_ci.cli.announce import OUTPUTS, SUMMARY_BYTES, append, findings, folder, summarise
 from mlops_ci.cli.console import Console
 from mlops_ci.cli.session import Session
@@ -29,9 +28,11 @@ from mlops_ci.report import comment
 from mlops_ci.report.check_run import check_run
 from mlops_ci.report.clean import plain
 from mlops_ci.report.collect import ModelReport, Report, collect, of_commits
+from mlops_ci.report.fingerprint import fingerprint
 from mlops_ci.report.standing import Standing, standing
 from mlops_ci.stages.show import show
 
+LONGEST_PATH = 1_000
 LEVELS = {"error": Level.FAILURE, "warning": Level.WARNING, "notice": Level.NOTICE}
 
 
@@ -47,6 +48,7 @@ def publish(report: Report, about: About, *, reviewing: Reviewing) -> Shown:
         comment=comment.render(report, about),
         fresh=bool(report.models) or about.expected is None,
         checks=checks,
+        fingerprint=fingerprint(report, about),
     )
     return show(publication, reviewing=reviewing)
 
@@ -58,14 +60,24 @@ def marker(about: About) -> str:
 
 
 def places(model: ModelReport, about: About) -> Iterator[Annotation]:
-    """What was found, at its line; what has no place is in the check's summary alone."""
+    """What was found, at its line; what has no place in the repository is in the check's summary alone."""
     for result in model.results:
         for item in findings(result, about.folder):
-            if item.file:
-                level = LEVELS[item.level]
-                yield Annotation(
-                    path=item.file, line=item.line or 1, level=level, title=item.title, message=item.message
-                )
+            if not inside(item.file):
+                continue
+            yield Annotation(
+                path=item.file,
+                line=item.line or 1,
+                level=LEVELS[item.level],
+                title=item.title,
+                message="\n".join(map(plain, item.message.splitlines())),
+            )
+
+
+def inside(path: str) -> bool:
+    """Whether this can be a file of the repository: GitHub refuses the whole check for one that can't."""
+    parts = path.split("/")
+    return path.isprintable() and len(path) <= LONGEST_PATH and not {"", ".", ".."}.intersection(parts)
 
 
 def publish_gathered(session: Session, expected: tuple[str, ...] | None, names: Sequence[str]) -> None:
@@ -86,7 +98,7 @@ def publish_judged(session: Session, names: Sequence[str]) -> None:
 def publish_here(session: Session, around: GitHubContext, about: About, report: Report) -> None:
     """Publish a report from this job, if it may, and tell what became of it."""
     console = session.console
-    reviewing = wiring.reviewing(session.config)
+    reviewing = session.reviewing
     if reviewing is None:
         console.say("nothing is published: the pull requests live in this repository, not on GitHub")
     elif around.fork:

@@ -59,6 +59,11 @@ class GitHubContext:
         return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}" if self.run_id else ""
 
 
+def run_url(environ: Mapping[str, str]) -> str:
+    """The page of this run, without reading what started it."""
+    return context({**environ, "GITHUB_EVENT_PATH": ""}).run_url
+
+
 def in_actions(environ: Mapping[str, str]) -> bool:
     """Whether this runs in GitHub Actions, or a runner that does as it does."""
     return environ.get("GITHUB_ACTIONS") == "true"

@@ -17,9 +17,12 @@ class Reviewing(Protocol):
     def head(self, number: int) -> str:
         """The full SHA that a pull request stands at now. UsageError for a number that none has."""
 
-    def verdict(self, number: int, body: str, *, marker: str, head: str, fresh: bool = True) -> bool | None:
+    def verdict(
+        self, number: int, body: str, *, marker: str, head: str, fresh: bool = True, fingerprint: str = ""
+    ) -> bool | None:
         """The one comment of our own with this marker, about the commit `head` of a pull request.
 
+        `fingerprint` is hexadecimal: a comment on this head that has it already says the same, and is left as it is.
         False, and nothing is written, where a run for a newer head has written it already. With `fresh` false only one
         that is there is written over; None where there is none.
         """
@@ -29,3 +32,6 @@ class Reviewing(Protocol):
 
     def deployed(self, deployed: Deployed) -> None:
         """Record where a commit is deployed, and how that stands; a success retires what was there before."""
+
+    def latest(self, environment: str) -> Deployed | None:
+        """The newest record of an environment as it stands, whoever made it; None where there is none."""

@@ -106,6 +106,8 @@ def _decode_scalar(kind: type, document: Json, path: str) -> Any:
     if kind is int and isinstance(document, bool):
         raise CodecError(f"{path}: expected int, found bool")
     _expect(document, kind, path)
+    if isinstance(document, float) and not math.isfinite(document):
+        raise CodecError(f"{path}: {document} is no number that JSON has")
     return document
 
 

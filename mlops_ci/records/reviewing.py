@@ -49,7 +49,8 @@ class Annotation:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRun:
-    """One check of one commit. `summary` and `text` are Markdown, ready to be shown; `url` is where all of it is."""
+    """One check of one commit. `summary` and `text` are Markdown, ready to be shown; `url` is where all of it is.
+    Two with the same `fingerprint` (if any) say the same."""
 
     name: str
     head: str
@@ -59,6 +60,7 @@ class CheckRun:
     text: str = ""
     annotations: tuple[Annotation, ...] = ()
     url: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

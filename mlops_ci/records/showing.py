@@ -38,6 +38,7 @@ class Publication:
     comment: str
     fresh: bool = True
     checks: tuple[CheckRun, ...] = ()
+    fingerprint: str = ""
 
 
 class Commented(str, Enum):

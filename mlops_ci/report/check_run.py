@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from mlops_ci.records.reviewing import Annotation, CheckRun
 from mlops_ci.records.showing import About
 from mlops_ci.report.clean import plain
-from mlops_ci.report.collect import ModelReport
+from mlops_ci.report.collect import ModelReport, Report
 from mlops_ci.report.comment import url
 from mlops_ci.report.comment_sections import first_sections, folded_sections
+from mlops_ci.report.fingerprint import fingerprint
 from mlops_ci.report.standing import conclusion, sentence
 
 FORK = " (fork)"  # a name of its own: a fork's claim must not satisfy a required check
@@ -29,6 +30,7 @@ def check_run(model: ModelReport, about: About, annotations: Sequence[Annotation
         text=_joined(list(folded_sections(model, named=False))),
         annotations=tuple(annotations),
         url=url(about.run_url),
+        fingerprint=fingerprint(Report(models=(model,)), about),
     )
 
 

@@ -113,8 +113,10 @@ def _difference(model: ModelReport) -> str:
 def _gates(model: ModelReport) -> str:
     result = model.stage("evaluate")
     checks = result.checks if result is not None else ()
-    held = sum(not check.red for check in checks)
-    return f"{held} of {len(checks)} hold" if checks else "–"
+    held, red = sum(check.status is Status.PASSED for check in checks), sum(check.red for check in checks)
+    found = [f"{held} of {len(checks)} hold"]
+    found += [f"{count} {what}" for count, what in ((red, "failed"), (len(checks) - held - red, "warned")) if count]
+    return ", ".join(found) if checks else "–"
 
 
 def _data(model: ModelReport) -> str:

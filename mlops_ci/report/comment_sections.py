@@ -8,7 +8,7 @@ from mlops_ci.records.evaluation import EvaluationDetails, SliceResult
 from mlops_ci.records.results import Status
 from mlops_ci.records.validation import ColumnChange, ValidationDetails
 from mlops_ci.report import markdown
-from mlops_ci.report.clean import code
+from mlops_ci.report.clean import code, line
 from mlops_ci.report.clean import markdown as clean
 from mlops_ci.report.collect import ModelReport
 from mlops_ci.report.markdown import table
@@ -22,12 +22,13 @@ MOST_SLICES = 5
 def first_sections(model: ModelReport) -> Iterator[str]:
     """What failed, the metrics, what changed, where it fails."""
     if model.notes:
-        yield "\n".join(f"> {clean(note)}  " for note in model.notes)
+        yield "\n".join(f"> {line(note)}  " for note in model.notes)
     yield from markdown.failures(model.results)
     yield from _red(model)
     if (details := model.evaluation) is not None:
         if details.metrics:
-            yield "**Metrics**\n\n" + markdown.metrics(details)
+            flips = f"\n\n{markdown.flips(details.flips)}" if details.flips is not None else ""
+            yield "**Metrics**\n\n" + markdown.metrics(details) + flips
         yield from _where(details)
     yield from _bad_data(model.validation)
     yield from _changed(model)
@@ -49,7 +50,7 @@ def folded_sections(model: ModelReport, *, named: bool) -> Iterator[str]:
     if model.validation is not None and (parts := list(markdown.validation(model.validation))):
         yield fold("Data", *parts)
     if parts := list(markdown.reasons(model)):
-        yield fold("Why it was judged", *parts)
+        yield fold("Reasons and warnings", *parts)
     if model.results:
         yield fold("Cost and time", *_cost(model))
         yield fold("Digests, and how to judge it again", *_digests(model))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mlops_ci.records.evaluation import EvaluationDetails
+from mlops_ci.records.evaluation import EvaluationDetails, Flips
 from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.validation import ExpectationResult, ValidationDetails
 from mlops_ci.report.clean import code
+from mlops_ci.report.clean import line as begin
 from mlops_ci.report.clean import markdown as clean
 from mlops_ci.report.collect import ModelReport, Report
 from mlops_ci.report.headline import headline
@@ -37,7 +38,7 @@ def render(report: Report, *, budget: int = BUDGET) -> str:
 def _model(model: ModelReport) -> Iterator[str]:
     yield f"## {SIGNS[model.worst]} {clean(model.model)}\n\n**{clean(headline(model.results))}**"
     if model.notes:
-        yield "\n".join(f"> {clean(note)}" for note in model.notes)
+        yield "\n".join(f"> {begin(note)}" for note in model.notes)
     yield from failures(model.results)
     yield from _gates(model)
     if model.evaluation is not None:
@@ -54,7 +55,7 @@ def failures(results: Sequence[StageResult]) -> Iterator[str]:
     for result in results:
         if result.failure is not None:
             lines = [f"**{clean(result.stage)}: {clean(result.failure.message)}**"]
-            lines += [f"> {clean(line)}  " for line in result.failure.hint.splitlines()[:30]]
+            lines += [f"> {begin(line)}  " for line in result.failure.hint.splitlines()[:30]]
             yield "\n".join(lines)
 
 
@@ -117,11 +118,15 @@ def _evaluation(details: EvaluationDetails) -> Iterator[str]:
     if details.slices:
         yield "### Slices\n\n" + slices(details)
     if details.flips is not None:
-        flips = details.flips
-        yield (
-            f"### Flips\n\nOf {flips.rows:,} rows {flips.mended:,} were mended, {flips.broken:,} broken, "
-            f"and {flips.other:,} changed without being right."
-        )
+        yield "### Flips\n\n" + flips(details.flips)
+
+
+def flips(found: Flips) -> str:
+    """The rows whose answer changed."""
+    return (
+        f"Of {found.rows:,} rows {found.mended:,} were mended, {found.broken:,} broken, "
+        f"and {found.other:,} changed without being right."
+    )
 
 
 def slices(details: EvaluationDetails) -> str:

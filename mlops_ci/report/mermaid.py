@@ -13,24 +13,24 @@ _KEPT = re.compile(r"[^\w .:+-]", re.ASCII)
 
 
 def drops(slices: Sequence[SliceResult]) -> str:
-    """Bars of what each slice lost, in points of its metric times 100, the worst first, with the line of what it may
-    lose; '' where there is nothing to see: too few slices, or none that lost anything."""
+    """Bars of what each slice lost of its metric, the worst first, with the line of what it may lose; '' where there
+    is nothing to see: too few slices, or none that lost anything."""
     tested = [item for item in slices if item.tested and item.drop is not None]
     kinds = {(item.metric, item.max_drop) for item in tested}
     if len(kinds) != 1 or len(tested) < FEWEST or not any((item.drop or 0.0) > 0 for item in tested):
         return ""
     ((metric, allowed),) = kinds
     shown = sorted(tested, key=lambda item: -(item.drop or 0.0))[:MOST]
-    values = [100 * (item.drop or 0.0) for item in shown]
-    low, high = min(0.0, *values), max(100 * allowed, *values)
+    values = [(item.drop or 0.0) for item in shown]
+    low, high = min(0.0, *values), max(allowed, *values)
     names = ", ".join(f'"{label(item)}"' for item in shown)
     lines = [
         "xychart-beta",
-        f'    title "What slices lost of {word(metric)}, in points; the line is what they may lose"',
+        f'    title "{word(metric)} lost by slice; the line is what it may lose"',
         f"    x-axis [{names}]",
-        f'    y-axis "points lost" {low:.4g} --> {high * 1.1 or 1:.4g}',
+        f"    y-axis {low:.4g} --> {high * 1.1 or 1:.4g}",
         f"    bar [{', '.join(f'{value:.4g}' for value in values)}]",
-        f"    line [{', '.join([f'{100 * allowed:.4g}'] * len(shown))}]",
+        f"    line [{', '.join([f'{allowed:.4g}'] * len(shown))}]",
     ]
     return "\n".join(["```mermaid", *lines, "```"])
 

@@ -108,6 +108,9 @@ def _document(name: str, content: bytes) -> dict[str, Any]:
             parse_constant=_constant,
             object_pairs_hook=_object,
         )
+        json.dumps(found, ensure_ascii=False).encode(
+            "utf-8"
+        )  # half a character can be escaped in JSON, and nowhere shown
     except RecursionError:
         raise ArchiveRefused(f"{name} is nested too deep") from None
     except ValueError as error:

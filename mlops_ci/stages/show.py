@@ -35,6 +35,7 @@ def _comment(publication: Publication, reviewing: Reviewing, problems: list[str]
             marker=publication.marker,
             head=publication.head,
             fresh=publication.fresh,
+            fingerprint=publication.fingerprint,
         )
     except BackendError as error:
         problems.append(f"the comment was not written: {error}")

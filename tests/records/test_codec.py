@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from mlops_ci.records.codec import CodecError, decode, encode
-from mlops_ci.records.evaluation import EvaluationDetails
+from mlops_ci.records.evaluation import EvaluationDetails, Interval
 from mlops_ci.records.models import Candidate
 from mlops_ci.records.results import Check, Failure, Severity, StageResult, Status
 from mlops_ci.records.training import TrainingDetails
@@ -89,3 +89,11 @@ def test_a_whole_number_is_one(value: object) -> None:
 def test_nothing_is_not_a_record(kind: type) -> None:
     with pytest.raises(CodecError, match="missing"):
         decode(kind, {})
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused(text: str) -> None:
+    """Python reads them; nothing that `encode` writes has them."""
+    document = {"value": json.loads(text), "low": None, "high": None}
+    with pytest.raises(CodecError, match=r"^\$\.value: "):
+        decode(Interval, document)

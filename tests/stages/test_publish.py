@@ -112,6 +112,7 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "NaN": (NAME, b'{"version": NaN}', "is no JSON: 'NaN is no JSON'"),
     "infinity": (NAME, b'{"version": 1e999}', "is no JSON: 'a number that is too large'"),
     "a number without end": (NAME, b'{"version": ' + b"9" * 5_000 + b"}", "is no JSON: 'a number of 5000 digits'"),
+    "half a character": (NAME, b'{"version": "\\ud800"}', "toy/validate.json is no JSON"),
     "deep": (NAME, b'{"version": ' + b"[" * 50 + b"]" * 50 + b"}", "toy/validate.json is nested too deep"),
     "deeper than any stack": (NAME, b"[" * 200_000, "toy/validate.json is nested too deep"),
 }

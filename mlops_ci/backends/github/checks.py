@@ -81,7 +81,8 @@ def _body(run: CheckRun) -> dict[str, Any]:
     }
     if run.url:
         body["details_url"] = run.url
-    body["external_id"] = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    said: object = [run.name, run.conclusion.value, run.fingerprint] if run.fingerprint else body
+    body["external_id"] = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
     return body
 
 

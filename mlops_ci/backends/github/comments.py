@@ -24,7 +24,7 @@ class Comments:
         return tuple(
             Comment(
                 author=_login(item),
-                body=_body(item),
+                body=text_of(item),
                 at=item["created_at"],
                 own=self._own(item),
                 bot=(item["user"] or {}).get("type") == "Bot",
@@ -62,7 +62,7 @@ class Comments:
         """One comment with this text: of several, as two runs at once may leave them, the oldest stays."""
         for spare in mine[1:]:
             self.delete(spare)
-        if mine and _body(mine[0]) != text:
+        if mine and text_of(mine[0]) != text:
             self.api.patch(f"issues/comments/{mine[0]['id']}", {"body": text})
 
     def delete(self, comment: Any) -> None:
@@ -70,7 +70,7 @@ class Comments:
 
     def mine(self, number: int, marker: str) -> list[Any]:
         """Our comments that begin with the marker, the oldest first."""
-        found = [item for item in self.raw(number) if self._own(item) and _body(item).startswith(stamp(marker))]
+        found = [item for item in self.raw(number) if self._own(item) and text_of(item).startswith(stamp(marker))]
         return sorted(found, key=lambda item: int(item["id"]))
 
     def _own(self, item: Any) -> bool:
@@ -79,7 +79,8 @@ class Comments:
         return login.removesuffix(BOT) == ours.removesuffix(BOT) and (kind == "Bot" or not ours.endswith(BOT))
 
 
-def _body(item: Any) -> str:
+def text_of(item: Any) -> str:
+    """A comment's text, with the line breaks that it was written with."""
     return (item.get("body") or "").replace("\r\n", "\n")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from mlops_ci.backends.github.api import Api
 from mlops_ci.backends.github.branches import Branches
 from mlops_ci.backends.github.budget import fit
-from mlops_ci.backends.github.comments import Comments
+from mlops_ci.backends.github.comments import Comments, text_of
 from mlops_ci.backends.github.pulls import Pulls
 from mlops_ci.records.forge import stamp
 
@@ -28,14 +28,19 @@ class Verdicts:
 
     api: Api
 
-    def write(self, number: int, body: str, *, marker: str, head: str, fresh: bool = True) -> bool | None:
+    def write(
+        self, number: int, body: str, *, marker: str, head: str, fresh: bool = True, fingerprint: str = ""
+    ) -> bool | None:
         comments = Comments(self.api)
-        text = f"{stamp(marker)}\n{stamp(f'head:{head}')}\n{fit(body)}"
+        stamps = [marker, f"head:{head}", *([f"of:{fingerprint}"] if fingerprint else [])]
+        begin = "\n".join(map(stamp, stamps)) + "\n"
+        text = begin + fit(body)
         mine = comments.mine(number, marker)
         if self._late(mine, number, head):
             return False
         if mine:
-            comments.settle(mine, text)
+            same = fingerprint and text_of(mine[0]).startswith(begin)
+            comments.settle(mine, text_of(mine[0]) if same else text)
             return True
         if not fresh:
             return None

@@ -1,4 +1,4 @@
-"""Deployments and their statuses: a success makes the environment's earlier ones inactive."""
+"""Deployments and their statuses: a success makes the environment's earlier ones inactive, if it is no production."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def new_deployment(call: Call) -> Answer:
         "task": body.get("task", "deploy"),
         "environment": body.get("environment", "production"),
         "payload": body.get("payload", {}),
+        "production": body.get("production_environment", body.get("environment", "production") == "production"),
         "description": body.get("description"),
         "login": call.me.login,
         "at": call.hub.now(),
@@ -69,7 +70,8 @@ def _retire(call: Call, number: int) -> None:
     place = next(item["environment"] for item in call.repo.deployments if item["id"] == number)
     for item in call.repo.deployments:
         kept = call.repo.environments.get(item["id"], [])
-        if item["environment"] == place and item["id"] != number and kept and kept[-1]["state"] == "success":
+        old = item["environment"] == place and item["id"] != number and not item["production"]
+        if old and kept and kept[-1]["state"] == "success":
             kept.append({"state": "inactive", "id": call.hub.fresh(), "login": call.me.login, "at": call.hub.now()})
 
 
