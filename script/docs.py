@@ -37,7 +37,6 @@ set is an error that names it; `$${` stands for a literal `${`. Paths are relati
 """
 SECTIONS = ("validate", "train", "evaluate", "overrides", "serving", "build", "environments", "drift", "retrain")
 LATER = {
-    "drift": "Accepted and checked now; production is watched in a later version.",
     "retrain": "Accepted and checked now; retraining pull requests come in a later version.",
 }
 

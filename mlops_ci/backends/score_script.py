@@ -1,8 +1,8 @@
 """Scores an MLflow model, or measures the user's own metrics, in the user's environment: `python score_script.py JOB`.
 
-A script of its own: with its neighbours (`row_hash.py`, `model_answers.py`, `metric_script.py`, `batch_*.py`) it
-imports the standard library and what MLflow brings, nothing of ours, since nothing of ours is installed there; any
-Python from 3.8 will do.
+A script of its own: with its neighbours (`row_hash.py`, `model_answers.py`, `metric_script.py`, `watch_script.py`,
+`batch_*.py`) it imports the standard library and what MLflow brings, nothing of ours, since nothing of ours is
+installed there; any Python from 3.8 will do.
 Whatever the user's code prints goes to the log; the answer is the file that the job names: `{"done": …}`, or
 `{"refused": …}` with the reason in one line.
 """
@@ -192,6 +192,7 @@ def peak_memory() -> float:
 KINDS: Any = {
     "score": score,
     "measure": lambda job: beside("metric_script").measure(job),
+    "watch": lambda job: beside("watch_script").watch(job, beside, write),
     "batch": lambda job: beside("batch_script").score(job, beside, peak_memory),
 }
 

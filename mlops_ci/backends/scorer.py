@@ -15,6 +15,7 @@ from mlops_ci.errors import StageFailed
 from mlops_ci.io import process
 from mlops_ci.ports import Interpreter, MeasuringJob, Say, ScoringJob
 from mlops_ci.ports.batch import BatchJob
+from mlops_ci.ports.drift import WatchJob
 from mlops_ci.records.scoring import InputFile, Part
 
 SCRIPT = Path(__file__).with_name("score_script.py")
@@ -36,6 +37,7 @@ FAILED = {
     "score": "the model can't be scored",
     "measure": "your metrics can't be measured",
     "batch": "the rows can't be scored",
+    "watch": "the model can't be asked about the reference",
 }
 # A model that prints for every row would drown everything else; a log is for people.
 LARGEST_LOG = 16 * 1024 * 1024
@@ -48,7 +50,7 @@ CURES = {
 
 @dataclass(frozen=True, kw_only=True)
 class SubprocessScorer:
-    """Keeps the Scorer and the BatchScorer port."""
+    """Keeps the Scorer, the BatchScorer and the WatchScorer port."""
 
     environ: Mapping[str, str]
 
@@ -65,6 +67,13 @@ class SubprocessScorer:
         """The user's own metrics."""
         found: Mapping[str, Mapping[str, Sequence[float | None]]]
         found = self._run("measure", dataclasses.asdict(job), interpreter, cwd, log, timeout)
+        return found
+
+    def watch(
+        self, job: WatchJob, *, interpreter: Interpreter, cwd: Path, log: Path, timeout: float
+    ) -> Mapping[str, Any]:
+        """Answers on a sample, and each column's importance."""
+        found: Mapping[str, Any] = self._run("watch", dataclasses.asdict(job), interpreter, cwd, log, timeout)
         return found
 
     def batch(self, job: BatchJob, *, interpreter: Interpreter, cwd: Path, log: Path, say: Say) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mlops_ci.cli import wiring
+from mlops_ci.cli.drift_reference import watched
 from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, run_stage
@@ -83,6 +84,9 @@ def stage_function(session: Session) -> StageFunction:
                 extra=wiring.server_requirements(),
             ),
         )
-        return evaluate(question, registry=session.registry, bench=bench, trial=trial, say=say)
+        result = evaluate(question, registry=session.registry, bench=bench, trial=trial, say=say)
+        if result.status is not Status.PASSED:
+            return result
+        return watched(session, model, question.candidate.run_id, result, say=say)
 
     return run

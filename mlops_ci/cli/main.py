@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "promote": ("promote", "Propose what serves in one environment for the next."),
     "rollback": ("rollback", "Bring an earlier release back, as a pull request."),
     "canary": ("canary", "Look after releases that have a share of the traffic."),
+    "drift": ("drift", "Watch production: compare its newest windows with the champion's training data."),
     "score": ("score", "Score many rows with a release: files, S3 or a database, into Parquet."),
     "serve": ("serve", "Look after what is served on this machine (environments with `target: local` or `docker`)."),
     "report": ("report", "Render reports from stored results."),

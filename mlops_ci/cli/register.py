@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from mlops_ci.cli.drift_reference import watched
 from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, run_stage
@@ -67,6 +68,7 @@ def stage_function(session: Session) -> StageFunction:
     def run(model: Model, item: Affected, say: Say) -> StageResult:
         planned = plan(session, model, item)
         say(planned.step.sentence())
-        return register.apply(planned, registry=session.registry)
+        result = register.apply(planned, registry=session.registry)
+        return watched(session, model, planned.candidate.run_id, result, say=say)
 
     return run

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Validator,
     )
     from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
+    from mlops_ci.ports.drift import Distances, Production, TrainingData, WatchScorer
     from mlops_ci.ports.runs import Runs
     from mlops_ci.records.github import Access
     from mlops_ci.records.setting_up import Head
@@ -367,6 +368,31 @@ def batch_output(place: str, *, scratch: Path) -> BatchOutput:
     from mlops_ci.backends.batch_output import open_output
 
     return open_output(place, directory=Path.cwd(), scratch=scratch, environ=os.environ)
+
+
+def production(model: Model, *, scratch: Path, since: str = "") -> Production:
+    """What production saw of a model; copies of what lies elsewhere are kept in `scratch`."""
+    from mlops_ci.backends.production_rows import open_production
+
+    return open_production(model, environ=os.environ, scratch=scratch, since=since)
+
+
+def distances() -> Distances:
+    from mlops_ci.backends.evidently_drift import Evidently
+
+    return Evidently()
+
+
+def training_data() -> TrainingData:
+    from mlops_ci.backends.training_data import DuckTrainingData
+
+    return DuckTrainingData()
+
+
+def watch_scorer() -> WatchScorer:
+    from mlops_ci.backends.scorer import SubprocessScorer
+
+    return SubprocessScorer(environ=os.environ)
 
 
 def user_cache() -> Path:

@@ -12,6 +12,7 @@ from mlops_ci.config.canary import policy
 from mlops_ci.config.databases import unusable
 from mlops_ci.config.judging import judging
 from mlops_ci.config.problems import Problem, shown
+from mlops_ci.config.watching import watching
 
 
 def semantic(models: dict[str, Any]) -> list[Problem]:
@@ -21,6 +22,7 @@ def semantic(models: dict[str, Any]) -> list[Problem]:
         path = f"models.{name}"
         problems += [*_paths(path, model), *_datasets(path, model), *judging(path, model)]
         problems += [*_overrides(path, model), *_environments(path, model), *_build(path, model)]
+        problems += watching(path, model)
     return [*problems, *_shared_outputs(models)]
 
 

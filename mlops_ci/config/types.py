@@ -112,6 +112,57 @@ class Override:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guards:
+    """Limits on all rows of a window, as shares; those of nulls and duplicates are on top of the reference's."""
+
+    nulls: float = 0.05
+    unseen: float = 0.01
+    outside: float = 0.01
+    duplicates: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """The truth about what production saw. Without `data` it is a column of the rows, if it is anywhere."""
+
+    data: str = ""
+    key: str = ""
+    label: str = ""
+    metric: str = ""
+    margin: float = 0.0
+    confidence: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """`current` names the rows ('' watches nothing); `window` is `file`, a length of time or a number of rows."""
+
+    current: str = ""
+    table: str = ""
+    query: str = ""
+    time: str = ""
+    window: str = "file"
+    history: int = 6
+    consecutive: int = 2
+    min_rows: int = 500
+    fresh: str = ""
+    method: str = "wasserstein"
+    category_method: str = "jensenshannon"
+    threshold: float = 0.1
+    columns: Mapping[str, float] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    share: float = 0.3
+    covariate: str = "warn"
+    prediction: str = ""
+    prediction_threshold: float = 0.1
+    engine: str = "evidently"
+    sample: int = 20_000
+    seed: int = 0
+    guards: Guards = field(default_factory=Guards)
+    labels: Labels = field(default_factory=Labels)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Environment:
     """Where a release is served. `options` holds the target's own keys (canary, port, …), as validated."""
 
@@ -123,7 +174,7 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One entry under `models:`. `serving` are the model server's settings; `build`, `drift` and `retrain` are
+    """One entry under `models:`. `serving` are the model server's settings; `build` and `retrain` are
     validated and kept for their stages."""
 
     name: str
@@ -138,7 +189,7 @@ class Model:
     environments: tuple[Environment, ...] = ()
     serving: Mapping[str, Any] = field(default_factory=dict)
     build: Mapping[str, Any] = field(default_factory=dict)
-    drift: Mapping[str, Any] = field(default_factory=dict)
+    drift: Drift = field(default_factory=Drift)
     retrain: Mapping[str, Any] = field(default_factory=dict)
 
     @property

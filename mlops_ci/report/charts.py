@@ -17,10 +17,16 @@ from matplotlib.figure import Figure
 from mlops_ci.records.evaluation import Chart
 from mlops_ci.report.clean import plain
 
-COLORS = {"candidate": "#0000a1", "champion": "#0000a2", "difference": "#0000a1"}
+COLORS = {
+    "candidate": "#0000a1",
+    "champion": "#0000a2",
+    "difference": "#0000a1",
+    "window": "#0000a1",
+    "reference": "#0000a2",
+}
 INK, FAINT = "#0000a3", "#0000a4"
 VARIABLES = {"#0000a1": "--candidate", "#0000a2": "--champion", INK: "--ink", FAINT: "--faint"}
-STYLES = {"candidate": "-", "champion": "--", "difference": "-"}
+STYLES = {"candidate": "-", "champion": "--", "difference": "-", "window": "-", "reference": "--"}
 SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "text.color": INK,
@@ -56,7 +62,7 @@ def svg(chart: Chart, *, identifier: str) -> str:
 
 def _line(axes: Any, kind: str, name: str, x: tuple[float, ...], y: tuple[float, ...]) -> None:
     color, style = COLORS.get(name, INK), STYLES.get(name, ":")
-    if kind in ("residuals", "score-differences"):
+    if kind in ("residuals", "score-differences", "distribution"):
         axes.step(x, y, where="mid", color=color, linestyle=style, linewidth=1.6, label=name)
     else:
         marker = "o" if kind == "calibration" else ""

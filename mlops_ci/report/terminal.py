@@ -6,9 +6,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from mlops_ci.records.codec import decode
+from mlops_ci.records.drift import DriftDetails
 from mlops_ci.records.evaluation import EvaluationDetails
 from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.validation import DatasetValidation, ExpectationResult, ValidationDetails
+from mlops_ci.report import drift_text
 from mlops_ci.report.clean import plain
 from mlops_ci.report.headline import headline
 from mlops_ci.report.numbers import duration, flipped, interval, number, reproduce, share
@@ -55,6 +57,8 @@ class _Block:
             yield from self.validation(decode(ValidationDetails, result.details))
         elif result.checks:
             yield from (self.check(check) for check in sorted(result.checks, key=lambda c: not c.red))
+        if result.stage == "drift" and result.details:
+            yield from (self.cut(f"      {line}") for line in drift_text.lines(decode(DriftDetails, result.details)))
         if result.stage == "evaluate" and result.details:
             yield from self.evaluation(decode(EvaluationDetails, result.details))
 

@@ -18,7 +18,6 @@ from mlops_ci.stages.inputs import model_inputs
 from mlops_ci.stages.producers import full_path, producer
 
 LATER = {
-    "drift": "production is watched with the drift loop",
     "retrain": "retraining pull requests come with the drift loop",
 }
 LIKELY = (".py", "dvc.yaml", "dvc.lock", ".dvc", "params.yaml", ".txt", ".toml", ".dvcignore", ".dvc/config")

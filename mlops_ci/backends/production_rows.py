@@ -1,0 +1,193 @@
+"""Rows of production as Parquet files that DuckDB reads: files where they lie, or copies of what lies elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlops_ci.backends import batch_files, batch_input, duck
+from mlops_ci.backends.row_hash import is_parquet
+from mlops_ci.backends.sql_source import SqlSource
+from mlops_ci.config.types import Drift, Model
+from mlops_ci.digests.canonical import digest_of
+from mlops_ci.errors import BackendError, DataError
+from mlops_ci.ports.batch import Wanted
+from mlops_ci.ports.drift import Watched
+from mlops_ci.ports.say import Say
+from mlops_ci.records.reference import Reference
+from mlops_ci.records.scoring import InputFile
+
+AS_TEXT = {"": "string"}  # whatever a CSV's column is, it comes as text: what is no number shall be seen
+
+
+def open_production(
+    model: Model, *, environ: Mapping[str, str], scratch: Path, since: str = ""
+) -> FileProduction | SqlProduction:
+    """The rows that `drift.current` names. `since` (ISO 8601) leaves out older rows of a database.
+
+    Raises ConfigError, DataError where nothing is there, BackendError where S3 does not answer.
+    """
+    drift = model.drift
+    wanted = Wanted(source=drift.current, table=drift.table, query=drift.query)
+    if "://" in drift.current and not drift.current.startswith(batch_files.S3):
+        source = SqlSource(url=drift.current, table=drift.table, query=drift.query, directory=model.directory)
+        return SqlProduction(drift=drift, source=source, scratch=scratch, since=since)
+    rows = batch_input.open_rows(wanted, directory=model.directory, environ=environ)
+    assert isinstance(rows, batch_input.FileRows)
+    labels = _labels(model, environ)
+    return FileProduction(drift=drift, files=rows.files, labels=labels, scratch=scratch, environ=environ)
+
+
+def _labels(model: Model, environ: Mapping[str, str]) -> tuple[InputFile, ...]:
+    """The files with the truth; none yet is no error, since it comes late."""
+    data = model.drift.labels.data
+    if not data:
+        return ()
+    try:
+        rows = batch_input.open_rows(Wanted(source=data), directory=model.directory, environ=environ)
+    except DataError:
+        return ()
+    assert isinstance(rows, batch_input.FileRows)
+    return rows.files
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileProduction:
+    """Files, each known by name, size and time of change. Keeps the Production port."""
+
+    drift: Drift
+    files: tuple[InputFile, ...]
+    labels: tuple[InputFile, ...]
+    scratch: Path
+    environ: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.drift.current
+
+    def stamp(self) -> str:
+        """Of every file's name, size and time of change."""
+        return digest_of([[file.name, file.size, file.stamp] for file in (*self.files, *self.labels)])
+
+    @contextmanager
+    def open(self, reference: Reference, sample: Path, *, now: float, say: Say) -> Iterator[Watched]:
+        """Footers are read; what is not Parquet on this machine is copied, once."""
+        from mlops_ci.backends.duck_watched import DuckWatched
+
+        broken: list[str] = []
+        files = list(self._whole(self._brought(self.files, say, broken), broken))
+        if not files:
+            raise DataError(f"no file of '{self.name}' can be read: {broken[0]}")
+        labels = list(self._whole(self._brought(self.labels, say, broken), broken))
+        self._forget(files, labels)
+        with duck.connected(self.scratch / "spill") as connection:
+            yield DuckWatched(
+                connection=connection,
+                drift=self.drift,
+                reference=reference,
+                sample=sample,
+                files=tuple(files),
+                labels=tuple(labels),
+                now=now,
+                notes=tuple(broken),
+            )
+
+    def _brought(self, files: Sequence[InputFile], say: Say, broken: list[str]) -> Iterator[InputFile]:
+        from mlops_ci.backends.spool import from_text
+
+        folder = self.scratch / "rows"
+        for file in files:
+            try:
+                if not is_parquet(file.place):
+                    yield replace(file, place=str(from_text(file, AS_TEXT, folder, self.environ, say)))
+                elif file.place.startswith(batch_files.S3):
+                    yield replace(file, place=str(self._copy(file, folder, say)))
+                else:
+                    yield file
+            except DataError as error:
+                broken.append(error.message)
+
+    def _copy(self, file: InputFile, folder: Path, say: Say) -> Path:
+        from pyarrow import ArrowException, fs
+
+        path = folder / f"{digest_of([file.name, file.size, file.stamp])[:32]}.parquet"
+        if path.exists():
+            return path
+        say(f"fetching {file.name}")
+        folder.mkdir(parents=True, exist_ok=True)
+        source, place = batch_files.system(file.place, self.environ)
+        beside = path.with_suffix(".new")
+        try:
+            fs.copy_files(place, str(beside), source_filesystem=source, destination_filesystem=fs.LocalFileSystem())
+        except (OSError, ArrowException) as error:
+            raise BackendError(f"could not fetch {file.name}: {batch_input.first_line(error)}") from None
+        beside.replace(path)
+        return path
+
+    def _whole(self, files: Iterable[InputFile], broken: list[str]) -> Iterator[InputFile]:
+        """Those whose footers can be read, with them: a file that is just being written is left out, and named."""
+        for file in files:
+            try:
+                yield from (found for found, _ in batch_input.footers([file], self.environ))
+            except DataError as error:
+                broken.append(error.message)
+
+    def _forget(self, files: Sequence[InputFile], labels: Sequence[InputFile]) -> None:
+        """Copies of what is not there any more."""
+        used = {file.place for file in (*files, *labels)}
+        for path in (self.scratch / "rows").glob("*"):
+            if str(path) not in used:
+                path.unlink()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlProduction:
+    """What a database answers, read once through a cursor. Keeps the Production port."""
+
+    drift: Drift
+    source: SqlSource
+    scratch: Path
+    since: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def _body(self) -> str:
+        return f"({self.drift.query})" if self.drift.query else ".".join(map(duck.quoted, self.drift.table.split(".")))
+
+    def stamp(self) -> str:
+        """Of how many rows there are, and of the newest one's time: one question to the database."""
+        import sqlalchemy
+
+        column = duck.quoted(self.drift.time)
+        with self.source.connect() as connection:
+            asked = sqlalchemy.text(f"SELECT count(*), max({column}) FROM {self._body} AS data")  # noqa: S608
+            rows, newest = connection.execute(asked).one()
+        return digest_of([self.name, int(rows), str(newest)])
+
+    @contextmanager
+    def open(self, reference: Reference, sample: Path, *, now: float, say: Say) -> Iterator[Watched]:
+        """One query of the rows since the oldest window that is looked at; its answer becomes Parquet."""
+        from mlops_ci.backends.duck_watched import DuckWatched
+        from mlops_ci.backends.spool import from_database
+
+        folder = self.scratch / "answers"
+        shutil.rmtree(folder, ignore_errors=True)
+        where = f" WHERE data.{duck.quoted(self.drift.time)} >= {duck.text(self.since)}" if self.since else ""
+        query = f"SELECT * FROM {self._body} AS data{where}"  # noqa: S608 - the user's own, of the user's database
+        files = from_database(replace(self.source, table="", query=query), folder, say)
+        with duck.connected(self.scratch / "spill") as connection:
+            yield DuckWatched(
+                connection=connection,
+                drift=self.drift,
+                reference=reference,
+                sample=sample,
+                files=tuple(file for file, _ in batch_input.footers(files, {})),
+                labels=(),
+                now=now,
+            )

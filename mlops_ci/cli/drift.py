@@ -1,0 +1,246 @@
+"""`mlops-ci drift`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlops_ci import __version__
+from mlops_ci.cli import wiring
+from mlops_ci.cli.drift_reference import ensure
+from mlops_ci.cli.drift_reports import metrics, reports
+from mlops_ci.cli.options import common, model_options
+from mlops_ci.cli.run_stage import one_run, show
+from mlops_ci.cli.session import Session, open_session
+from mlops_ci.cli.train import trainer
+from mlops_ci.config.canary import seconds
+from mlops_ci.config.types import Model
+from mlops_ci.digests.canonical import digest_of
+from mlops_ci.errors import BackendError, MissingExtra, MlopsError, UsageError, did_you_mean
+from mlops_ci.io import clock
+from mlops_ci.ports import Say
+from mlops_ci.ports.drift import Production
+from mlops_ci.records.codec import CodecError, decode, encode
+from mlops_ci.records.drift import DriftDetails
+from mlops_ci.records.models import Version
+from mlops_ci.records.results import Origin, StageResult, Status, exit_code
+from mlops_ci.stages.deploy import release_of
+from mlops_ci.stages.perform import perform
+from mlops_ci.stages.releases import read_release
+
+if TYPE_CHECKING:
+    from mlops_ci.stages.drift import Watch
+
+STAGE = "drift"
+NOTHING = "nothing is watched: no model has 'drift.current'"
+environment_option = click.option(
+    "--environment", "-e", default="", metavar="NAME", help="Whose release is the champion. [default: the last one's]"
+)
+
+
+@click.group("drift", invoke_without_command=True)
+@environment_option
+@click.option("--window", default="", metavar="NAME", help="The last window to look at. [default: the newest]")
+@click.option(
+    "--metrics-file", type=click.Path(path_type=Path, dir_okay=False), help="Write Prometheus metrics to this file."
+)
+@click.option("--push", default="", metavar="URL", help="Push Prometheus metrics to this Pushgateway.")
+@model_options
+@click.pass_context
+def command(
+    context: click.Context, /, environment: str, window: str, metrics_file: Path | None, push: str, **options: Any
+) -> int:
+    """Watch production: compare its newest windows with the champion's training data.
+
+    Exit 10 where enough windows in a row breach, or nothing new comes. Where nothing has changed since the last run,
+    its answer is given again, and nothing is read or written.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    session = open_session(common(options))
+    models = list(watched_models(session))
+    results = [one(session, model, environment, window) for model in models]
+    metrics(results, file=metrics_file, push=push)
+    show(session, results, nothing=NOTHING)
+    return exit_code(results)
+
+
+def watched_models(session: Session) -> Iterator[Model]:
+    """The models named, or all that are watched. Raises UsageError for a named one that is not."""
+    names = session.options.models
+    for name in names or session.config.models:
+        model = session.model(name)
+        if model.drift.current:
+            yield model
+        elif names:
+            where = session.config.where(f"models.{name}")
+            raise UsageError(
+                f"{name} is not watched: 'drift.current' is not set", where=where, hint="see the page", docs="drift.md"
+            )
+
+
+def one(session: Session, model: Model, environment: str, window: str) -> StageResult:
+    """One model: the former answer where it holds still, else a new one, kept and reported."""
+    with session.console.step(f"{STAGE} {model.name}") as say:
+        with suppress(MlopsError):  # whatever is wrong is told as the answer, below
+            if (former := still(session, model, Asked.of(session, model, environment, window))) is not None:
+                say("nothing has changed since the last run")
+                return former
+        with one_run(session):
+            result = perform(
+                STAGE,
+                model.name,
+                lambda: judge(session, model, Asked.of(session, model, environment, window), say),
+                workspace=session.workspace,
+                origin=Origin(commit=session.git.head(), branch=session.git.branch()),
+            )
+            reports(session, result)
+    return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is compared with what. `version` is None where nothing is released."""
+
+    environment: str
+    window: str
+    version: Version | None
+    production: Production
+    stamp: str
+
+    @classmethod
+    def of(cls, session: Session, model: Model, environment: str, window: str) -> Asked:
+        """Found without reading a row, and without a heavy library."""
+        name = environment_of(model, environment)
+        version = champion(session, model, name)
+        rows = wiring.production(
+            model, scratch=session.workspace.scratch(model.name, STAGE), since=since(model, window)
+        )
+        asked = [encode(model.drift), name, window, __version__, encode(version) if version else None]
+        return cls(
+            environment=name,
+            window=window,
+            version=version,
+            production=rows,
+            stamp=digest_of([asked, rows.stamp()]),
+        )
+
+
+def environment_of(model: Model, named: str) -> str:
+    """The environment whose release is the champion. Raises UsageError with the nearest name."""
+    known = [item.name for item in model.environments] or [model.champion_environment]
+    name = named or model.champion_environment
+    if name not in known:
+        hint = did_you_mean(name, known, f"environments: {', '.join(known)}")
+        raise UsageError(f"{model.name} has no environment '{name}'", hint=hint)
+    return name
+
+
+def champion(session: Session, model: Model, environment: str) -> Version | None:
+    """What git names there; in the first environment, which git names nothing for, what the registry's alias does."""
+    if environment in [item.name for item in model.environments[1:]]:
+        named = read_release(session.config, model.name, environment, tree=session.project.tree)
+        if named is not None:
+            return Version(
+                model=model.name,
+                number=named.version,
+                run_id=named.run_id,
+                model_digest=named.model_digest,
+                inputs_digest=named.inputs_digest,
+            )
+    return session.registry.champion(model.name, environment)
+
+
+def since(model: Model, window: str) -> str:
+    """From when on a database is asked: as far back as windows are looked at; everything where one is named."""
+    drift = model.drift
+    if window or drift.window[-1:] not in "mhd":
+        return ""
+    reach = timedelta(seconds=seconds(drift.window) * (drift.history + 1))
+    return (clock.now() - reach).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def still(session: Session, model: Model, asked: Asked) -> StageResult | None:
+    """The former answer, where nothing it came from has changed, and time alone does not change it either."""
+    try:
+        former = session.workspace.read_result(model.name, STAGE)
+        details = decode(DriftDetails, former.details) if former is not None and former.details else None
+    except (BackendError, CodecError):
+        return None
+    if former is None or details is None or details.stamp != asked.stamp:
+        return None
+    return None if details.again and clock.now().timestamp() >= details.again else former
+
+
+def judge(session: Session, model: Model, asked: Asked, say: Say) -> StageResult:
+    """Compare. Its libraries are imported here."""
+    if asked.version is None:
+        reason = f"nothing is released in {asked.environment}, so there is no champion to compare with"
+        return StageResult(stage=STAGE, model=model.name, status=Status.SKIPPED, reason=reason)
+    scratch = session.workspace.scratch(model.name, STAGE)
+    watch = watch_of(session, model, asked, scratch)
+    from mlops_ci.stages.drift import drift
+
+    return drift(watch, distances=wiring.distances(), scratch=scratch, say=say)
+
+
+def watch_of(session: Session, model: Model, asked: Asked, scratch: Path) -> Watch:
+    """The stage's question, with the champion's reference and its judgement brought."""
+    try:
+        from mlops_ci.stages.decay import yardstick
+        from mlops_ci.stages.drift import Watch
+    except ModuleNotFoundError as error:
+        raise MissingExtra("drift", str(error.name)) from None
+    from mlops_ci.stages.evidence import judged
+    from mlops_ci.stages.reference import bring_reference
+
+    version = asked.version
+    assert version is not None
+    kept = bring_reference(model, version.run_id, version.model_digest, scratch / "reference", tracker=session.tracker)
+    release = release_of(version, model)
+    return Watch(
+        model=model,
+        version=version,
+        environment=asked.environment,
+        kept=kept,
+        production=asked.production,
+        yardstick=yardstick(model, judged(release, tracker=session.tracker, scratch=scratch / "judged").details),
+        now=clock.now(),
+        stamp=asked.stamp,
+        where=lambda key: session.config.where(f"models.{model.name}.drift" + (f".{key}" if key else "")),
+        until=asked.window,
+    )
+
+
+@command.command("reference")
+@environment_option
+@model_options
+def reference(environment: str, **options: Any) -> int:
+    """Make the champion's reference anew, and keep it with its run.
+
+    Training data that DVC keeps is brought first. It has to be the data that the champion was trained on.
+    """
+    from mlops_ci.stages.provide import provide
+
+    session = open_session(common(options))
+    models = list(watched_models(session))
+    for model in models:
+        name = environment_of(model, environment)
+        version = champion(session, model, name)
+        if version is None:
+            raise UsageError(f"nothing is released in {name} for {model.name}", hint="mlops-ci status")
+        with one_run(session), session.console.step(f"reference {model.name}") as say:
+            named = [*(model.train.data or (item.data for item in model.validate))]
+            for path in [*named, *([model.evaluate.holdout] if model.evaluate else [])]:
+                provide(model, path, project=session.project, trainer=trainer(session, model), say=say)
+            ensure(session, model, version.run_id, version.model_digest, say=say, anew=True)
+        session.console.show(f"{model.name}: the reference of version {version.number} is kept with its run")
+    if not models:
+        session.console.show(NOTHING)
+    return 0

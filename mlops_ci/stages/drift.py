@@ -1,0 +1,327 @@
+"""Watch production: compare its newest windows with the champion's reference, and say whether enough of them breach."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from statistics import median
+
+from mlops_ci.config.canary import seconds
+from mlops_ci.config.types import Drift, Model
+from mlops_ci.digests.canonical import digest_of
+from mlops_ci.errors import UsageError
+from mlops_ci.ports import Say
+from mlops_ci.ports.drift import Compared, Distances, Production, Rules, Watched
+from mlops_ci.records.codec import encode
+from mlops_ci.records.drift import ColumnDrift, Decay, DriftDetails, Signal, Window, WindowResult
+from mlops_ci.records.models import Version
+from mlops_ci.records.reference import Reference
+from mlops_ci.records.results import Check, Severity, StageResult, Status, status_of
+from mlops_ci.stages.decay import Yardstick, measure
+from mlops_ci.stages.drift_rules import FRESH, Case, judge
+from mlops_ci.stages.reference import Kept
+
+STAGE = "drift"
+BREACH, FINE, UNJUDGED = "breach", "fine", "unjudged"
+STALE_BAND = 2
+WINDOWS_OLD = 3  # so many windows without a row are too old
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What is asked. `until` names the last window to look at, '' for the newest; `stamp` is kept with the answer;
+    `where` takes a key below `drift`."""
+
+    model: Model
+    version: Version
+    environment: str
+    kept: Kept
+    production: Production
+    yardstick: Yardstick
+    now: datetime
+    stamp: str
+    where: Callable[[str], str]
+    until: str = ""
+
+    @property
+    def drift(self) -> Drift:
+        return self.model.drift
+
+    @property
+    def reference(self) -> Reference:
+        return self.kept.reference
+
+
+def stamp_of(drift: Drift, version: Version, production: Production, *, environment: str, until: str, tool: str) -> str:
+    """The same as long as nothing that the answer comes from has changed; time apart."""
+    asked = [encode(drift), version.number, version.model_digest, environment, until, tool]
+    return digest_of([asked, production.stamp()])
+
+
+def rules_of(drift: Drift) -> Rules:
+    """How columns are compared."""
+    return Rules(
+        method=drift.method,
+        category_method=drift.category_method,
+        threshold=drift.threshold,
+        prediction_threshold=drift.prediction_threshold,
+        columns=drift.columns,
+    )
+
+
+def drift(watch: Watch, *, distances: Distances, scratch: Path, say: Say) -> StageResult:
+    """Judge the newest windows. Raises DataError for rows that can't be read, BackendError where a source is down,
+    UsageError for a window that is not there."""
+    moment = watch.now.timestamp()
+    with watch.production.open(watch.reference, watch.kept.sample, now=moment, say=say) as watched:
+        known = watched.windows()
+        some = chosen(known, watch.until, watch.drift.history)
+        results = judged(watch, watched, some, distances=distances, scratch=scratch, say=say)
+        newest, notes = watched.newest(), watched.notes
+    fresh = [] if watch.until else freshness(watch, newest)
+    signal = signal_of(watch, results, stale=any(check.red for check in fresh))
+    details = DriftDetails(
+        version=watch.version.number,
+        model_digest=watch.version.model_digest,
+        environment=watch.environment,
+        source=watch.production.name,
+        stamp=watch.stamp,
+        signal=signal,
+        windows=tuple(results),
+        reference_rows=watch.reference.rows,
+        reference_sample=watch.reference.sampled,
+        importance={item.column: item.share for item in watch.reference.importance if item.share is not None},
+        newest=newest,
+        again=again(watch.drift, newest, moment),
+        notes=(*notes, *watch.reference.notes, *silent(watch, results)),
+    )
+    return _result(watch, details, fresh)
+
+
+def chosen(windows: Sequence[Window], until: str, history: int) -> Sequence[Window]:
+    """The newest ones, up to the one that is named: by its whole name, or its beginning."""
+    if not until:
+        return windows[-history:]
+    places = [place for place, window in enumerate(windows) if window.name.rpartition("/")[2].startswith(until)]
+    places = places or [place for place, window in enumerate(windows) if window.name.startswith(until)]
+    if not places:
+        some = ", ".join(window.name for window in windows[-5:]) or "none"
+        raise UsageError(f"there is no window '{until}'", hint=f"the newest ones: {some}", docs="drift.md#windows")
+    return windows[max(0, places[-1] + 1 - history) : places[-1] + 1]
+
+
+def judged(
+    watch: Watch, watched: Watched, windows: Sequence[Window], *, distances: Distances, scratch: Path, say: Say
+) -> list[WindowResult]:
+    """Each window; those that can decide are Evidently's to judge, where it is asked."""
+    rules = rules_of(watch.drift)
+    compared: list[Compared] = []
+    for window in windows:
+        say(f"reading {window.name}")
+        compared.append(watched.compare(window, rules))
+    results: list[WindowResult] = []
+    good: Decay | None = None
+    for place, (window, found) in enumerate(zip(windows, compared, strict=True)):
+        others = [item.rows for other, item in enumerate(compared) if other != place and item.rows]
+        deciding = place >= len(windows) - watch.drift.consecutive and watch.drift.engine == "evidently"
+        sampled = 0
+        if deciding and found.rows >= watch.drift.min_rows:
+            say(f"asking Evidently about {window.name}")
+            found, sampled = by_sample(watch, watched, window, found, distances=distances, scratch=scratch)
+        decay = measure(watch.model, watched, window, watch.yardstick, before=good) if found.rows else None
+        usual = float(median(others)) if others else 0.0
+        result = _window(watch, window, found, decay, usual=usual, sampled=sampled)
+        good = decay if result.state == FINE and decay is not None else good
+        results.append(result)
+    return results
+
+
+def by_sample(
+    watch: Watch, watched: Watched, window: Window, found: Compared, *, distances: Distances, scratch: Path
+) -> tuple[Compared, int]:
+    """Evidently's distances beside ours, and its verdict in place of ours."""
+    folder = scratch / "samples"
+    shutil.rmtree(folder, ignore_errors=True)
+    rows = watched.sampled(window, folder, rows=watch.drift.sample, seed=watch.drift.seed)
+    asked = [item for item in (*found.columns, *found.predictions) if item.value is not None]
+    told = distances.compare(folder, asked)
+
+    def merged(item: ColumnDrift) -> ColumnDrift:
+        if item.name not in told:
+            return item
+        value, drifted = told[item.name]
+        return replace(item, sampled=value, value=value, drifted=drifted)
+
+    columns, predictions = (tuple(map(merged, part)) for part in (found.columns, found.predictions))
+    shutil.rmtree(folder, ignore_errors=True)
+    return replace(found, columns=columns, predictions=predictions), rows
+
+
+def ranked(columns: Sequence[ColumnDrift], reference: Reference) -> tuple[ColumnDrift, ...]:
+    """Drift × importance, what matters most first."""
+    found = []
+    for item in columns:
+        worth = reference.importance_of(item.name)
+        strength = item.value / item.threshold if item.value is not None and item.threshold else item.value
+        rank = None if strength is None or worth is None else strength * worth
+        found.append(replace(item, importance=worth, rank=rank))
+    return tuple(sorted(found, key=lambda item: (-(item.rank or 0.0), -(item.value or 0.0), item.name)))
+
+
+def _window(
+    watch: Watch, window: Window, found: Compared, decay: Decay | None, *, usual: float, sampled: int
+) -> WindowResult:
+    columns = ranked(found.columns, watch.reference)
+    answer = judge(
+        Case(
+            drift=watch.drift,
+            reference=watch.reference,
+            compared=found,
+            columns=columns,
+            predictions=found.predictions,
+            decay=decay,
+            usual=usual,
+            where=watch.where(""),
+        )
+    )
+    state = FINE if status_of(answer.checks) is Status.PASSED else BREACH
+    if found.rows < watch.drift.min_rows:
+        state = UNJUDGED
+    return WindowResult(
+        window=window,
+        state=state,
+        rows=found.rows,
+        engine="evidently" if sampled else "duckdb",
+        newest=found.newest,
+        sampled=sampled,
+        share=answer.share,
+        drifted=tuple(item.name for item in columns if item.drifted),
+        breached=answer.breached if state == BREACH else (),
+        columns=columns,
+        predictions=found.predictions,
+        facts=found.facts,
+        duplicates=found.duplicates,
+        decay=decay,
+        checks=answer.checks,
+        band=answer.band if state == BREACH else 0,
+        extra=found.extra,
+    )
+
+
+def age_allowed(drift: Drift) -> float:
+    """Seconds that the newest row may be old; 0 for any age."""
+    if drift.fresh:
+        return seconds(drift.fresh)
+    return WINDOWS_OLD * seconds(drift.window) if drift.window[-1:] in "mhd" else 0.0
+
+
+def freshness(watch: Watch, newest: str) -> list[Check]:
+    """Silence is a breach of its own, and of one run."""
+    allowed = age_allowed(watch.drift)
+    if not allowed:
+        return []
+    if not newest:
+        return [_fresh(watch, "no row has a time that is not ahead of the clock", Status.FAILED)]
+    age = watch.now.timestamp() - _moment(newest)
+    text = f"the newest row is of {newest}, {_days(age)} ago (limit {_days(allowed)})"
+    return [_fresh(watch, text, Status.FAILED if age > allowed else Status.PASSED)]
+
+
+def _fresh(watch: Watch, message: str, status: Status) -> Check:
+    return Check(name=FRESH, status=status, message=message, where=watch.where("fresh"))
+
+
+def _moment(text: str) -> float:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+
+
+def _days(age: float) -> str:
+    return f"{age / 86400:.3g} days" if abs(age) >= 86400 else f"{age / 3600:.3g} hours"
+
+
+def again(drift: Drift, newest: str, now: float) -> float:
+    """When the window of the newest row will be over, or that row too old: whichever is next, and still to come."""
+    if not newest:
+        return 0.0
+    moments = []
+    if drift.window[-1:] in "mhd":
+        length = seconds(drift.window)
+        moments.append((_moment(newest) // length + 1) * length)
+    if allowed := age_allowed(drift):
+        moments.append(_moment(newest) + allowed)
+    return min((moment for moment in moments if moment > now), default=0.0)
+
+
+def signal_of(watch: Watch, windows: Sequence[WindowResult], *, stale: bool) -> Signal:
+    """The newest windows that breach in a row, what they have in common, and whether they are enough."""
+    row: list[WindowResult] = []
+    for item in reversed(windows):
+        if item.state == FINE:
+            break
+        row += [item] if item.state == BREACH else []
+    names = tuple(item.window.name for item in reversed(row))
+    columns = tuple(sorted({name for item in row for name in item.breached}))
+    band = max([*(item.band for item in row), STALE_BAND if stale else 0])
+    return Signal(
+        breach=stale or len(row) >= watch.drift.consecutive,
+        consecutive=len(row),
+        needed=watch.drift.consecutive,
+        windows=names,
+        columns=columns,
+        band=band,
+        fingerprint=digest_of([watch.version.model_digest, list(names), list(columns), band, stale]),
+    )
+
+
+def silent(watch: Watch, windows: Sequence[WindowResult]) -> list[str]:
+    """What could not be told, and why."""
+    notes = []
+    if watch.reference.predictions and windows and not windows[-1].predictions:
+        notes.append("the rows hold no predictions, so whether those moved can't be told")
+    if windows and windows[-1].extra:
+        notes.append(f"columns that the reference does not know: {', '.join(windows[-1].extra)}")
+    notes += [
+        f"{item.window.name} has {item.rows:,} rows, too few to be judged" for item in windows if item.state == UNJUDGED
+    ]
+    return notes
+
+
+def _result(watch: Watch, details: DriftDetails, fresh: Sequence[Check]) -> StageResult:
+    """The newest judged window's checks; red where enough windows breach, or nothing comes any more."""
+    signal = details.signal
+    judged = [item for item in details.windows if item.state != UNJUDGED]
+    last = judged[-1] if judged else None
+    checks = [*fresh, *(last.checks if last else ())]
+    if not signal.breach:
+        checks = [replace(check, severity=Severity.WARN) if check.red else check for check in checks]
+    status = Status.FAILED if signal.breach else Status.PASSED if judged else Status.SKIPPED
+    return StageResult(
+        stage=STAGE,
+        model=watch.model.name,
+        status=status,
+        reason=_reason(details, last, fresh),
+        checks=tuple(checks),
+        outputs={
+            "drift": "breach" if signal.breach else "none",
+            "fingerprint": signal.fingerprint,
+            "band": str(signal.band),
+        },
+        details=encode(details),
+    )
+
+
+def _reason(details: DriftDetails, last: WindowResult | None, fresh: Sequence[Check]) -> str:
+    signal = details.signal
+    if stale := next((check for check in fresh if check.red), None):
+        return stale.message
+    if last is None:
+        return "no window with enough rows is over yet"
+    if not signal.consecutive:
+        return f"{last.window.name}: {last.rows:,} rows, {100 * last.share:.3g} % of the columns drifted; no breach"
+    return (
+        f"{signal.consecutive} of {signal.needed} windows in a row breach, the newest {signal.windows[-1]}: "
+        f"{', '.join(signal.columns[:5]) or 'all rows'}"
+    )
