@@ -27,6 +27,7 @@ SECTIONS = {
     "build": "An image of a new model, same packages (needs root, Docker, a registry and debootstrap)",
     "workflow": "In a workflow (needs script/runner-tools and script/github-api)",
     "score": "Batch scoring of 10M rows",
+    "drift": "Drift: beside Evidently, and beside one scan",
 }
 
 

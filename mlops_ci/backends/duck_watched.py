@@ -133,7 +133,21 @@ class DuckWatched:
 
     def compare(self, window: Window, rules: Rules) -> Compared:
         """One pass a column, of that column alone."""
-        relation = self._rows_of(window)
+        return self._compared(self._rows_of(window), rules)
+
+    def shuffled(self, windows: Sequence[Window], rules: Rules, *, rows: int, seed: int) -> Compared:
+        """Drawn once into a table of its own: a sample that is asked for again and again costs a scan each time."""
+        parts = " UNION ALL BY NAME ".join(
+            f"SELECT *, {place} AS mlops_ci_part FROM {self._rows_of(window)}" for place, window in enumerate(windows)
+        )
+        count = int(duck.one(self.connection, f"SELECT count(*) FROM ({parts})")[0])
+        bound = int(min(1.0, rows / max(1, count)) * (2**64 - 1))
+        chance = f"hash(mlops_ci_part, {duck.FILE}, {duck.ROW}, {seed}) <= {bound}::UBIGINT"
+        drawn = f"SELECT * EXCLUDE (mlops_ci_part) FROM ({parts}) WHERE {chance}"
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE shuffled AS {drawn}").fetchall()
+        return self._compared("shuffled", rules)
+
+    def _compared(self, relation: str, rules: Rules) -> Compared:
         dtypes = duck.columns_of(self.connection, relation)
         rows, future = self._counts(relation)
         facts: list[ColumnFacts] = []

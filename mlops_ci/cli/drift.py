@@ -244,3 +244,39 @@ def reference(environment: str, **options: Any) -> int:
     if not models:
         session.console.show(NOTHING)
     return 0
+
+
+@command.command("backtest")
+@environment_option
+@click.option("--windows", type=click.IntRange(2), default=12, show_default=True, help="How many to replay.")
+@click.option("--shuffles", type=click.IntRange(0), default=20, show_default=True, help="Shuffled windows to draw.")
+@click.option("--suggest", is_flag=True, help="Write thresholds above what is ordinary into mlops.yaml.")
+@model_options
+def backtest(environment: str, windows: int, shuffles: int, suggest: bool, **options: Any) -> int:
+    """Replay windows by the thresholds of the config: when would it have fired, and how often for nothing?
+
+    DuckDB computes all distances. What is ordinary is told by windows whose rows are drawn from those that do not
+    breach. Labels take no part.
+    """
+    from mlops_ci.cli import drift_backtest
+
+    session = open_session(common(options))
+    found = []
+    for model in watched_models(session):
+        with session.console.step(f"backtest {model.name}") as say:
+            asked = Asked.of(session, model, environment, "")
+            if asked.version is None:
+                raise UsageError(f"nothing is released in {asked.environment} for {model.name}", hint="mlops-ci status")
+            watch = watch_of(session, model, asked, session.workspace.scratch(model.name, STAGE))
+            from mlops_ci.stages import drift_backtest as replay
+
+            found.append(replay.backtest(watch, windows=windows, shuffles=shuffles, suggest=suggest, say=say))
+        session.console.show("\n".join(drift_backtest.lines(found[-1], model.drift.consecutive)))
+        if found[-1].suggestion is not None:
+            path = drift_backtest.write(session, model, found[-1].suggestion)
+            session.console.show(f"  written to {path.name}")
+    if session.console.json:
+        session.console.document([encode(item) for item in found])
+    if not found:
+        session.console.show(NOTHING)
+    return 0

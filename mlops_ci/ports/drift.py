@@ -139,6 +139,9 @@ class Watched(Protocol):
     def compare(self, window: Window, rules: Rules) -> Compared:
         """All rows of a window."""
 
+    def shuffled(self, windows: Sequence[Window], rules: Rules, *, rows: int, seed: int) -> Compared:
+        """As many rows, drawn by chance from several windows together."""
+
     def sampled(self, window: Window, into: Path, *, rows: int, seed: int) -> int:
         """Write a seeded sample of a window, of the reference's columns and its predictions, in the reference's types,
         beside `reference.parquet` in the same folder; how many rows it has."""

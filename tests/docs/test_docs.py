@@ -91,6 +91,7 @@ def test_every_snippet_is_of_a_kind_that_is_tested(tmp_path: Path) -> None:
         "README.md",
         "docs/audit.md",
         "docs/cli.md",
+        "docs/drift.md",
         "docs/forge.md",
         "docs/serving.md",
         "docs/get-started-github.md",

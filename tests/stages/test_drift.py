@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -197,7 +198,7 @@ def timed(days: int, per_day: int = 300, *, start: datetime, zone: bool = False)
 
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-DAYS = {"time": "at", "window": "1d"}
+DAYS: dict[str, Any] = {"time": "at", "window": "1d"}
 
 
 @pytest.mark.parametrize("form", ["zone", "no zone", "csv"])

@@ -103,8 +103,8 @@ class Lookout:
         evaluate = Evaluate(holdout="holdout.parquet", label="label", metrics=metrics)
         return Model(name="m", root=self.home, evaluate=evaluate, drift=Drift(**ours))
 
-    def watch(self, *, now: datetime = NOW, until: str = "", holdout: float | None = None, **keys: Any) -> StageResult:
-        """One run."""
+    def asked(self, *, now: datetime = NOW, until: str = "", holdout: float | None = None, **keys: Any) -> Watch:
+        """What the stage is asked; `holdout` is the champion's roc_auc there."""
         model = self.model(**keys)
         by = Yardstick()
         if holdout is not None:
@@ -113,10 +113,9 @@ class Lookout:
                 metric="roc_auc", higher_is_better=True, candidate=around, confidence=0.95, method="DeLong"
             )
             by = Yardstick(spec=MetricSpec(name="roc_auc"), label="label", classes=("0", "1"), holdout=result)
-        version = Version(model="m", number="7", run_id="r", model_digest=DIGEST, inputs_digest="i")
-        watch = Watch(
+        return Watch(
             model=model,
-            version=version,
+            version=Version(model="m", number="7", run_id="r", model_digest=DIGEST, inputs_digest="i"),
             environment="production",
             kept=self.kept(),
             production=open_production(model, environ=os.environ, scratch=self.home / "scratch"),
@@ -126,7 +125,11 @@ class Lookout:
             where=lambda key: "mlops.yaml",
             until=until,
         )
-        return drift(watch, distances=Nobody(), scratch=self.home / "scratch", say=lambda line: None)
+
+    def watch(self, **asked: Any) -> StageResult:
+        """One run, of `asked`."""
+        scratch = self.home / "scratch"
+        return drift(self.asked(**asked), distances=Nobody(), scratch=scratch, say=lambda line: None)
 
 
 class Nobody(Distances):
