@@ -191,27 +191,35 @@ def kept(run_id: str, into: Path, *, tracker: Tracker) -> bool:
 
 def bring_reference(model: Model, run_id: str, model_digest: str, into: Path, *, tracker: Tracker) -> Kept:
     """The reference of a run. Raises BackendError, with the command that makes one, where there is none."""
-    place = into / run_id
-    summary = place / FOLDER / SUMMARY
-    sample = place / FOLDER / SAMPLE
-    reference = _read(summary) if summary.exists() and sample.exists() else None
+    folder: Path | None = into / run_id / FOLDER
+    reference = _read(into / run_id / FOLDER / SUMMARY) if (into / run_id / FOLDER / SAMPLE).exists() else None
     if reference is None or reference.model_digest != model_digest:
-        shutil.rmtree(place, ignore_errors=True)
-        found = tracker.fetch(run_id, f"{FOLDER}/{SUMMARY}", place)
-        rows = tracker.fetch(run_id, f"{FOLDER}/{SAMPLE}", place)
-        reference = _read(found) if found is not None else None
-        if reference is None or rows is None:
-            what = "keeps no reference" if found is None else "keeps a reference of another version of mlops-ci"
-            raise BackendError(
-                f"the champion of {model.name} {what}, so there is nothing to compare production with",
-                hint=CURE.format(model=model.name),
-                docs=DOCS,
-            )
+        folder = _fetched(run_id, into, tracker)
+        reference = _read(folder / SUMMARY) if folder is not None and (folder / SAMPLE).exists() else None
+    if reference is None or folder is None:
+        what = "keeps no reference" if folder is None else "keeps a reference of another version of mlops-ci"
+        raise BackendError(
+            f"the champion of {model.name} {what}, so there is nothing to compare production with",
+            hint=CURE.format(model=model.name),
+            docs=DOCS,
+        )
     if reference.model_digest != model_digest:
         raise BackendError(
             f"the reference of run {run_id} is about another model", hint=CURE.format(model=model.name), docs=DOCS
         )
-    return Kept(reference=reference, sample=sample)
+    return Kept(reference=reference, sample=folder / SAMPLE)
+
+
+def _fetched(run_id: str, into: Path, tracker: Tracker) -> Path | None:
+    """Brought beside and renamed: what a kill leaves half-brought is never taken for the whole."""
+    beside, place = into / f"{run_id}.new", into / run_id
+    for old in (beside, place):
+        shutil.rmtree(old, ignore_errors=True)
+    found = tracker.fetch(run_id, FOLDER, beside)
+    if found is None:
+        return None
+    beside.rename(place)
+    return place / found.relative_to(beside)
 
 
 def _read(path: Path) -> Reference | None:
