@@ -50,7 +50,9 @@ def yardstick(model: Model, judged: EvaluationDetails | None) -> Yardstick:
 
 
 def measure(model: Model, watched: Watched, window: Window, by: Yardstick, *, before: Decay | None) -> Decay | None:
-    """The decay in one window; None where no metric is asked for. `before` is the last good window's."""
+    """The decay in one window; None where no metric is asked for, or nobody has said that labels would come.
+
+    `before` is the last good window's."""
     if by.spec is None:
         return None
     positive = ""
@@ -59,7 +61,8 @@ def measure(model: Model, watched: Watched, window: Window, by: Yardstick, *, be
     group = model.evaluate.group if model.evaluate else ""
     found = watched.labelled(window, task=model.task, label=by.label, positive=positive, group=group)
     if isinstance(found, str):
-        return _silent(by, 0, 0, found)
+        # Nobody has said that labels would come: there is nothing to be told.
+        return _silent(by, 0, 0, found) if model.drift.labels.data else None
     if len(found.truth) < model.drift.min_rows:
         reason = f"{len(found.truth):,} rows have a label; {model.drift.min_rows:,} are needed"
         return _silent(by, len(found.truth), found.rows, reason)

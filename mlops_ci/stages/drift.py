@@ -120,7 +120,7 @@ def judged(
     rules = rules_of(watch.drift)
     compared: list[Compared] = []
     for window in windows:
-        say(f"reading {window.name}")
+        say(f"comparing {window.name}")
         compared.append(watched.compare(window, rules))
     results: list[WindowResult] = []
     good: Decay | None = None
