@@ -253,6 +253,7 @@ def _drawn(bins: Bins, then: Any, now: Any) -> Shares:
 
 
 def _found(column: Column, method: str, threshold: float, value: float, shares: Shares) -> ColumnDrift:
+    value = float(f"{value:.10g}")  # sums by several threads differ in their last digits from run to run
     return ColumnDrift(
         name=column.name,
         kind=column.summary.kind,
