@@ -16,7 +16,7 @@ from tests.e2e.toy import config, crowned
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 DRIFT = "    drift: {current: 'production/*.csv', min_rows: 100, history: 4}\n"
-HEAVY = ("mlflow", "pandas", "numpy", "scipy", "duckdb", "evidently", "sqlalchemy")
+HEAVY = ("mlflow", "pandas", "scipy", "duckdb", "evidently", "sqlalchemy")
 
 
 def window(count: int, seed: int, shift: float = 0.0) -> str:
