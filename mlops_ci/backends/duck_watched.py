@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mlops_ci.backends import duck
 from mlops_ci.backends.duck_column import Column, compare
 from mlops_ci.backends.duck_labels import labelled
-from mlops_ci.config.canary import seconds
+from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Drift
 from mlops_ci.errors import DataError, did_you_mean
 from mlops_ci.ports.drift import Compared, Labelled, Rules

@@ -19,7 +19,7 @@ from mlops_ci.cli.options import common, model_options
 from mlops_ci.cli.run_stage import one_run, show
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.cli.train import trainer
-from mlops_ci.config.canary import seconds
+from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Model
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import BackendError, MissingExtra, MlopsError, UsageError, did_you_mean

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
 
-from mlops_ci.config.canary import seconds
+from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Drift, Model
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import UsageError
