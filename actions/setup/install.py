@@ -42,6 +42,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "score": ("registry", "score"),
     "suggest-suite": ("validate",),
     "init": ("validate",),
+    "doctor": ("train", "registry", "deploy", "github"),
 }
 
 

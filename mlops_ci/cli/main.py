@@ -19,6 +19,7 @@ from mlops_ci.errors import MlopsError, did_you_mean
 COMMANDS: dict[str, tuple[str, str]] = {
     "pull-request": ("pull_request", "Judge what this branch changes: validate, train, evaluate, report."),
     "init": ("init", "Set a repository up: mlops.yaml, a first suite, workflows."),
+    "doctor": ("doctor", "Say what is set up wrong, and what to do about it."),
     "check": ("check", "Check mlops.yaml and every file it names."),
     "affected": ("affected", "Say which models this branch changes, and why."),
     "validate": ("validate", "Check data against its expectation suites."),
