@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mlops_ci import __version__
+from mlops_ci.cli.offering import read_text
 from mlops_ci.errors import RepositoryError
 from mlops_ci.io.git import Git
 from mlops_ci.stages.init import workflows
@@ -21,14 +22,7 @@ class Flows:
 
     def read(self, path: str) -> str | None:
         """A file of the repository; None where there is none. Raises RepositoryError for what is no text."""
-        try:
-            return (self.git.root / path).read_bytes().decode("utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, UnicodeDecodeError):
-            raise RepositoryError(
-                f"{path} is there and can't be read as text", hint="move it away, then run again"
-            ) from None
+        return read_text(self.git.root, path)
 
     @cached_property
     def existing(self) -> dict[str, str]:

@@ -17,7 +17,8 @@ from mlops_ci.cli import installed, wiring
 from mlops_ci.cli.console import Console, detect
 from mlops_ci.cli.flows import Flows
 from mlops_ci.cli.init_suites import first_suites
-from mlops_ci.cli.init_text import diff, document, left_to_do, outcome, standing
+from mlops_ci.cli.init_text import diff
+from mlops_ci.cli.offering import Offering
 from mlops_ci.digests.sources import Project
 from mlops_ci.errors import RepositoryError, UsageError
 from mlops_ci.io.git import Git
@@ -84,7 +85,7 @@ class Initializing:
         """What the repository lacks, shown and written."""
         made = () if self.flows.read(CONFIG) is not None else self._entries()
         setup = self._setup(made)
-        return self._finish(setup, write=write, then=NEXT if made else "")
+        return self._offer(setup, write=write, then=NEXT if made else "")
 
     def upgrade(self, *, write: bool, conflicts: bool) -> int:
         """Newer workflows merged into those that are there. Exit 10 where conflicts were written."""
@@ -111,7 +112,7 @@ class Initializing:
                 ),
                 docs="get-started-github.md#newer-workflows",
             )
-        code = self._finish(found.setup, write=write, conflicts=found.conflicts)
+        code = self._offer(found.setup, write=write, conflicts=found.conflicts)
         for line in conflict_lines(found.conflicts):
             self.console.show(f"to mend by hand: {line}")
         return 10 if found.conflicts else code
@@ -192,31 +193,8 @@ class Initializing:
         except OSError:
             return -1
 
-    def _finish(
+    def _offer(
         self, setup: Setup, *, write: bool, conflicts: Mapping[str, Sequence[int]] | None = None, then: str = ""
     ) -> int:
-        """Show, ask once more, write, and say what is left."""
-        from mlops_ci.io.many_files import write_all
-
-        for line in (*diff(setup.drafts), *standing(setup)):
-            self.console.show(line)
-        if write and setup.drafts and self.asking and not click.confirm("Write this?", default=True, err=True):
-            self.console.show("nothing was written")
-            return 0
-        if write and setup.drafts:
-            write_all(
-                self.git.root,
-                {
-                    draft.path: (None if draft.before is None else draft.before.encode(), draft.text.encode())
-                    for draft in setup.drafts
-                },
-            )
-        if self.console.json:
-            self.console.document(document(setup, written=write, conflicts=conflicts or {}))
-        for line in (
-            outcome(setup, write=write),
-            *left_to_do(setup.advice, width=self.console.width),
-            *([then] if then and write else []),
-        ):
-            self.console.show(line)
-        return 0
+        offering = Offering(root=self.git.root, console=self.console, asking=self.asking)
+        return offering.finish(setup, write=write, conflicts=conflicts, then=then)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
     from mlops_ci.ports.drift import Distances, Production, TrainingData, WatchScorer
     from mlops_ci.ports.runs import Runs
+    from mlops_ci.ports.starting import Starter
     from mlops_ci.records.doctor import ClusterFacts, RemoteFacts, TrackingFacts
     from mlops_ci.records.github import Access
     from mlops_ci.records.setting_up import Head
@@ -80,15 +81,7 @@ def reviewing(config: Config) -> Reviewing | None:
 def publishing() -> tuple[Runs, Reviewing]:
     """A repository's workflow runs, and what shows their results; its config is not read. Raises UsageError where
     there is no GitHub."""
-    from mlops_ci.github.credentials import find_access
-
-    access = find_access(os.environ)
-    if access is None:
-        raise UsageError(
-            "'publish' needs GITHUB_REPOSITORY (owner/name) and a token in the environment",
-            hint="in a workflow: 'env: {GITHUB_TOKEN: ${{ github.token }}}'",
-            docs="github.md#tokens",
-        )
+    access = _github_alone("publish")
     try:
         from mlops_ci.backends.github.api import Api
         from mlops_ci.backends.github.runs import WorkflowRuns
@@ -98,6 +91,31 @@ def publishing() -> tuple[Runs, Reviewing]:
 
     api = Api(access)
     return WorkflowRuns(api), GitHubReviewing(api)
+
+
+def starter() -> Starter:
+    """What starts workflows of a repository; its config is not read. Raises UsageError where there is no GitHub."""
+    access = _github_alone("monitor dispatch")
+    try:
+        from mlops_ci.backends.github.api import Api
+        from mlops_ci.backends.github.starting import RepositoryDispatch
+    except ModuleNotFoundError as error:
+        raise MissingExtra("github", str(error.name)) from None
+
+    return RepositoryDispatch(Api(access))
+
+
+def _github_alone(command: str) -> Access:
+    from mlops_ci.github.credentials import find_access
+
+    access = find_access(os.environ)
+    if access is None:
+        raise UsageError(
+            f"'{command}' needs GITHUB_REPOSITORY (owner/name) and a token in the environment",
+            hint="in a workflow: 'env: {GITHUB_TOKEN: ${{ github.token }}}'",
+            docs="github.md#tokens",
+        )
+    return access
 
 
 def local_forge(config: Config, *, person: bool = False) -> LocalForge:
@@ -464,3 +482,10 @@ def user_cache() -> Path:
     if chosen := os.environ.get("MLOPS_CI_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlops-ci"
+
+
+def service_name() -> Callable[[str, str, str], str]:
+    """What KServe's object of a model, an environment and a namespace is called."""
+    from mlops_ci.backends.kserve_options import service_name as name_of
+
+    return name_of

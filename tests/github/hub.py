@@ -151,6 +151,7 @@ class Repo:
     runs: dict[int, Run] = field(default_factory=dict)
     workflows: list[Workflow] = field(default_factory=list)
     setting: Setting = field(default_factory=Setting)
+    dispatches: list[dict[str, Any]] = field(default_factory=list)
     trials: dict[tuple[str, str], str | None] = field(default_factory=dict)
     methods: tuple[str, ...] = ("squash", "merge", "rebase")
 
