@@ -200,6 +200,7 @@ LIBRARIES: Any = {
     "score": ("mlflow.pyfunc", "pyarrow.parquet"),
     "measure": ("numpy", "pyarrow.parquet"),
     "batch": ("mlflow.pyfunc", "pyarrow.parquet"),
+    "watch": ("mlflow.pyfunc", "pyarrow.parquet"),
 }
 
 if __name__ == "__main__":

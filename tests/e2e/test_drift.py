@@ -99,7 +99,7 @@ def without_reference(toy: Person) -> None:
     for folder in (toy.home / ".mlops/artifacts").rglob("drift"):
         shutil.rmtree(folder)
     shutil.rmtree(toy.home / ".mlops/scratch")
-    toy.write("production/2026-05.csv", window(600, 7))
+    toy.write("production/2026-05.csv", window(600, 4))
     said = toy.mlops("drift", expect=3)
     assert "keeps no reference" in said
     assert "mlops-ci drift reference --model toy" in said
