@@ -72,7 +72,7 @@ def answer(session: Session, model: Model) -> StageResult:
         details=details,
         base=session.default_branch,
         now=clock.now(),
-        quiet_token=wiring.starts_no_workflow(session.config),
+        quiet=wiring.starts_no_workflow(session.config),
     )
     return proposed(session, case)
 

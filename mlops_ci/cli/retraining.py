@@ -112,6 +112,7 @@ class Making:
         model = beside.model(self.name)
         after = beside.inputs(model)
         if after.digest == before.digest:
+            self.place.forget()
             return self._ended(Status.SKIPPED, "the refresh brought the data that the base has: nothing to train on")
         (item,) = beside.affected
         judged = self._judged(beside, item)

@@ -36,8 +36,8 @@ class Challenger:
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainFacts:
-    """What the pull request tells. `refresh` is the command in the config, '' for DVC's own; `draft` says why it is one,
-    '' where it is none; `quiet_token` says that the forge starts no workflow for what is opened with this token."""
+    """What the pull request tells. `refresh` is the command in the config, '' for DVC's own; `draft` says why it is
+    one, '' where it is none; `quiet` says that the forge starts no workflow for what is opened with this token."""
 
     model: str
     drift: StageResult
@@ -45,4 +45,4 @@ class RetrainFacts:
     refresh: str
     branch: str
     draft: str = ""
-    quiet_token: bool = False
+    quiet: bool = False

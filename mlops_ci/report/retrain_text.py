@@ -17,10 +17,10 @@ from mlops_ci.report.pull_section import section
 
 SHORT = 12
 MOST = 50
-QUIET_TOKEN = (
-    "This pull request was opened with GITHUB_TOKEN, and GitHub starts no workflow for such a one: the judgement above "
-    "was made by the run that opened it, by the stages that judge every pull request. Where a required check is missing, "
-    "close and reopen this, or give the drift workflow an App's token."
+STARTS_NOTHING = (
+    "This was opened with GITHUB_TOKEN, and GitHub starts no workflow for such a pull request: the judgement above was "
+    "made by the run that opened it, with the stages that judge every pull request. Where a required check is missing, "
+    "close this and open it again, or give the drift workflow the token of an App."
 )
 
 
@@ -109,5 +109,5 @@ def _again(facts: RetrainFacts) -> str:
 
 
 def _token(facts: RetrainFacts) -> Iterator[str]:
-    if facts.quiet_token:
-        yield section("Workflows", [QUIET_TOKEN])
+    if facts.quiet:
+        yield section("Workflows", [STARTS_NOTHING])

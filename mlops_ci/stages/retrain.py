@@ -33,7 +33,7 @@ PASSING = (Action.OPENED, Action.UPDATED, Action.UNCHANGED, Action.CLOSED, Actio
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A drift result of a model and what its pull request is made with. `quiet_token` says that the forge starts no
+    """A drift result of a model and what its pull request is made with. `quiet` says that the forge starts no
     workflow for what is opened with this token."""
 
     model: Model
@@ -41,7 +41,7 @@ class Case:
     details: DriftDetails
     base: str
     now: datetime
-    quiet_token: bool = False
+    quiet: bool = False
 
     @property
     def key(self) -> str:
@@ -167,7 +167,7 @@ def _propose(case: Case, *, forge: Forge, workshop: Workshop, text: Text) -> Sta
         refresh=case.model.retrain.refresh,
         branch=f"mlops-ci/{case.key}",
         draft=worse(made),
-        quiet_token=case.quiet_token,
+        quiet=case.quiet,
     )
     sections = tuple(text(facts))
     proposal = replace(
@@ -194,10 +194,11 @@ def worse(made: Challenger) -> str:
 
 
 def _answer(files: Mapping[str, bytes | None]) -> str:
-    names = {
-        path: hashlib.sha256(content).hexdigest() if content is not None else "" for path, content in files.items()
-    }
-    return digest_of(names)[:HALF]
+    return digest_of({path: _name(content) for path, content in files.items()})[:HALF]
+
+
+def _name(content: bytes | None) -> str:
+    return hashlib.sha256(content).hexdigest() if content is not None else ""
 
 
 def _proposal(case: Case, *, fingerprint: str) -> Proposal:

@@ -81,6 +81,10 @@ class Place:
         made = Note(question=note.question, base=note.base, refreshed=True, paths=paths)
         files.write_json(self._path, encode(made))
 
+    def forget(self) -> None:
+        """What the refresh brought is nothing: the next run asks again."""
+        self._path.unlink(missing_ok=True)
+
     def _carried(self, note: Note, commit: str) -> dict[str, bytes | None] | None:
         if not note.refreshed or not git_beside.known(self.root, note.base):
             return None
@@ -89,7 +93,7 @@ class Place:
         return {path: content_of(self.tree / path) for path in note.paths}
 
     def _lay(self, commit: str) -> None:
-        """A work tree that git can't use any more, because the checkout dropped objects it had borrowed, is made anew."""
+        """One that git can't use any more, because the checkout dropped objects that it borrows, is made anew."""
         try:
             git_beside.place(self.root, self.tree, commit)
         except BackendError:
@@ -125,12 +129,8 @@ def gathered(git: Git, inputs: Inputs) -> tuple[dict[str, bytes | None], tuple[s
     left = []
     for path in git.dirty():
         known = base.exists(path)
-        if (
-            is_data_record(path)
-            or path in params
-            or path in inputs.sources
-            or (known and any(is_inside(path, out) for out in outs))
-        ):
+        written = known and any(is_inside(path, out) for out in outs)
+        if is_data_record(path) or path in params or path in inputs.sources or written:
             wanted[path] = content_of(git.root / path)
         elif known:
             left.append(path)

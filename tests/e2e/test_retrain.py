@@ -1,4 +1,4 @@
-"""The drift loop at the command line: drift, a pull request with newer data and a verdict, its merge, a new champion."""
+"""The drift loop at the command line: drift, a pull request with newer data and a verdict, its merge."""
 
 from __future__ import annotations
 
