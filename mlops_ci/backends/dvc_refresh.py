@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import posixpath
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from mlops_ci.backends.dvc_command import DvcCommand
 from mlops_ci.backends.dvc_words import SHOWN_LINES, Heard
 from mlops_ci.errors import StageFailed
-from mlops_ci.io import process
+from mlops_ci.io import files, process
 from mlops_ci.ports import Interpreter, Say
 from mlops_ci.ports.retraining import RefreshJob
 
@@ -66,21 +67,29 @@ class DvcRefresher:
     def refresh(self, job: RefreshJob, *, interpreter: Interpreter, log: Path, say: Say) -> None:
         """The user's command, or `dvc update` and `dvc repro`, one after the other."""
         log.unlink(missing_ok=True)
-        for words in self._commands(job):
-            heard = Heard(say)
-            done = process.stream(
-                words,
-                cwd=self.root / self.folder,
-                env=self._variables(interpreter),
-                log=log,
-                on_line=heard,
-                timeout=job.timeout,
-            )
-            last = heard.lines[-SHOWN_LINES:]
-            if done.timed_out:
-                raise self._failed(f"it did not end within {job.timeout:g} s", last, log)
-            if done.code != 0:
-                raise self._failed(f"it ended with exit {done.code}", last, log)
+        with self._kept({file for file, _ in job.stages}):
+            for words in self._commands(job):
+                self._run(words, job.timeout, interpreter=interpreter, log=log, say=say)
+
+    def _run(self, words: list[str], timeout: float, *, interpreter: Interpreter, log: Path, say: Say) -> None:
+        heard = Heard(say)
+        env = self._variables(interpreter)
+        done = process.stream(words, cwd=self.root / self.folder, env=env, log=log, on_line=heard, timeout=timeout)
+        last = heard.lines[-SHOWN_LINES:]
+        if done.timed_out:
+            raise self._failed(f"it did not end within {timeout:g} s", last, log)
+        if done.code != 0:
+            raise self._failed(f"it ended with exit {done.code}", last, log)
+
+    @contextmanager
+    def _kept(self, names: set[str]) -> Iterator[None]:
+        """Pipelines as they are, whatever is done to them meanwhile; a killed run's are git's again in the next."""
+        before = {self.root / name: (self.root / name).read_bytes() for name in sorted(names)}
+        try:
+            yield
+        finally:
+            for path, content in before.items():
+                files.write_bytes(path, content)
 
     def remote(self) -> str:
         found = self.dvc.remote
@@ -93,9 +102,12 @@ class DvcRefresher:
         if job.imports:
             found.append(self.dvc.words("update", *(self._shown(path) for path in job.imports)))
         if job.stages:
-            # `--force` alone would leave a frozen stage's deps unlooked at, and run what comes before it.
+            # Not even `--force` runs a frozen stage (DVC 3.67: it looks at the outputs and is done).
             names = [f"{self._shown(file)}:{name}" for file, name in job.stages]
-            found.append(self.dvc.words("repro", "--force", "--single-item", *names))
+            remote = self.dvc.remote
+            pull = ["--pull"] if remote and not remote.versioned else []
+            found.append(self.dvc.words("unfreeze", *names))
+            found.append(self.dvc.words("repro", *pull, "--force", "--single-item", *names))
         return found
 
     def _shown(self, path: str) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlops_ci.io import files, git_command
+from mlops_ci.errors import BackendError
+from mlops_ci.io import files, git_command, process
 
-NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+SETTINGS = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 
 
 def place(root: Path, folder: Path, commit: str) -> None:
@@ -18,21 +19,36 @@ def place(root: Path, folder: Path, commit: str) -> None:
     ones are dropped, ignored ones (what DVC brought) stay. Raises BackendError with git's words."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / ".git" / "HEAD").exists():
-        git_command.output(folder, *NO_HOOKS, "init", "--quiet")
+        git_command.output(folder, "init", "--quiet", "--template=")
     objects = git_command.output(root, "rev-parse", "--path-format=absolute", "--git-path", "objects").decode().strip()
     files.write_text(folder / ".git" / "objects" / "info" / "alternates", f"{objects}\n")
     for lock in (folder / ".git").glob("*.lock"):  # of a git that was killed; nobody else works here
         lock.unlink()
-    git_command.output(folder, *NO_HOOKS, "checkout", "--quiet", "--force", "--detach", commit)
-    git_command.output(folder, *NO_HOOKS, "clean", "--quiet", "--force", "-d")
+    _git(folder, "checkout", "--quiet", "--force", "--detach", commit)
+    _git(folder, "clean", "--quiet", "--force", "-d")
+
+
+def restore(folder: Path) -> None:
+    """Drop changes of tracked files, and keep all others. Raises BackendError with git's words."""
+    _git(folder, "checkout", "--quiet", "--force", "HEAD")
 
 
 def at(folder: Path) -> str:
     """The commit that such a work tree lies on, '' where there is none."""
-    if not (folder / ".git" / "HEAD").exists():
-        return ""
-    done = git_command.run(folder, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+    done = _asked(folder, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
     return done.stdout.strip() if done.code == 0 else ""
+
+
+def _asked(folder: Path, *words: str) -> process.Completed:
+    """Git, about this folder and no other: in one whose `.git` is broken it would find the repository around it."""
+    return git_command.run(folder.parent, f"--git-dir={folder / '.git'}", f"--work-tree={folder}", *SETTINGS, *words)
+
+
+def _git(folder: Path, *words: str) -> None:
+    done = _asked(folder, *words)
+    if done.code != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise BackendError(f"git {words[0]} failed in {folder}: {reason[0]}", hint="remove that folder, and run again")
 
 
 def changed(root: Path, old: str, new: str) -> tuple[str, ...]:

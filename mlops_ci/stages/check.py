@@ -60,6 +60,9 @@ def _model(config: Config, model: Model, project: Project | None) -> Iterator[Ch
         if model.evaluate is not None:
             place = config.where(f"{prefix}.evaluate.holdout")
             yield _known(model, model.evaluate.holdout, "holdout", place, project)
+        if model.retrain.holdout:
+            place = config.where(f"{prefix}.retrain.holdout")
+            yield _known(model, model.retrain.holdout, "newest holdout", place, project)
     if model.evaluate is None:
         text = "nothing is evaluated: add 'evaluate:' with a holdout, metrics and gates"
         yield _warned(f"{model.name} evaluate", text, config.where(prefix))

@@ -7,7 +7,7 @@ forge is looked at anew: a person may have closed, held or merged meanwhile.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
@@ -27,7 +27,7 @@ from mlops_ci.stages.living_state import Seen, look
 STAGE = "retrain"
 TRIES = 3
 SHOWN = 3
-HALF = 32  # hexadecimal digits of a fingerprint that name what was asked; the others name the answer
+HALF = 32  # hexadecimal digits of a text's name that say what was asked; the others are of what is told
 PASSING = (Action.OPENED, Action.UPDATED, Action.UNCHANGED, Action.CLOSED, Action.CLEANED)
 
 
@@ -87,8 +87,7 @@ def retrain(case: Case, *, forge: Forge, workshop: Workshop, text: Text) -> Stag
         return _calm(case, forge)
     seen = look(f"mlops-ci/{case.key}", case.base, forge=forge)
     question = _question(case, workshop.inputs(seen.base_tip))
-    bare = _proposal(case, fingerprint=question)
-    if (bar := living.barred(bare, forge=forge, now=case.now)) is not None:
+    if (bar := living.barred(_proposal(case), forge=forge, now=case.now)) is not None:
         return _result(case, bar)
     if _stands(seen, question, workshop):
         assert seen.pull is not None
@@ -119,7 +118,7 @@ def _calm(case: Case, forge: Forge) -> StageResult:
 
 
 def _question(case: Case, inputs: str) -> str:
-    """What is asked, in half a fingerprint: these windows, of this champion, from this state of the repository."""
+    """What is asked: these windows, of this champion, from this state of the repository."""
     asked = case.model.retrain
     return digest_of([case.details.signal.fingerprint, inputs, asked.refresh, asked.holdout])[:HALF]
 
@@ -129,7 +128,7 @@ def _stands(seen: Seen, question: str, workshop: Workshop) -> bool:
     block, ours = seen.block, seen.ours
     if block is None or ours is None or block.state != "kept" or ours.fingerprint != block.fingerprint:
         return False
-    if not block.fingerprint.startswith(question):
+    if not block.text.startswith(question):
         return False
     return ours.parents[0] == seen.base_tip or not workshop.overlaps(ours.parents[0], seen)
 
@@ -171,10 +170,11 @@ def _propose(case: Case, *, forge: Forge, workshop: Workshop, text: Text) -> Sta
     )
     sections = tuple(text(facts))
     proposal = replace(
-        _proposal(case, fingerprint=f"{question}{_answer(made.files)}"),
+        _proposal(case),
         files=made.files,
+        fingerprint=digest_of({path: _name(content) for path, content in made.files.items()}),
         sections=sections,
-        text=digest_of(list(sections))[:HALF],
+        text=f"{question}{digest_of(list(sections))[:HALF]}",
         draft=facts.draft != "",
     )
     return _result(case, living.keep(proposal, forge=forge, now=case.now), made)
@@ -193,15 +193,12 @@ def worse(made: Challenger) -> str:
     return ""
 
 
-def _answer(files: Mapping[str, bytes | None]) -> str:
-    return digest_of({path: _name(content) for path, content in files.items()})[:HALF]
-
-
 def _name(content: bytes | None) -> str:
     return hashlib.sha256(content).hexdigest() if content is not None else ""
 
 
-def _proposal(case: Case, *, fingerprint: str) -> Proposal:
+def _proposal(case: Case) -> Proposal:
+    """What is known before a challenger is made."""
     asked = case.model.retrain
     return Proposal(
         key=case.key,
@@ -209,7 +206,7 @@ def _proposal(case: Case, *, fingerprint: str) -> Proposal:
         title=case.title,
         sections=(),
         files={},
-        fingerprint=fingerprint,
+        fingerprint="",
         severity=case.details.signal.band,
         sequence=case.sequence,
         reviewers=asked.reviewers,

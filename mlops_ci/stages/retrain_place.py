@@ -66,6 +66,8 @@ class Place:
         note = self.note()
         same = note is not None and note.question == question and git_beside.at(self.tree) == note.base
         if note is not None and same and note.base == commit:
+            if not note.refreshed:
+                git_beside.restore(self.tree)
             return note
         carried = self._carried(note, commit) if note is not None and same else None
         self._path.unlink(missing_ok=True)

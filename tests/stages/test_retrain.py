@@ -119,12 +119,27 @@ def test_newer_data_is_one_commit_on_the_current_base_and_a_persons_text_is_kept
     assert len(place.forge.pulls()) == 1
 
 
-@pytest.mark.parametrize("path", [CODE, DATA])
-def test_a_base_that_changes_what_decides_the_model_or_conflicts_is_answered_anew(
-    story: Story, place: LocalPlace, path: str
+@pytest.mark.parametrize("change", ["windows", "code"])
+def test_the_same_data_in_another_light_is_told_and_makes_no_commit(
+    story: Story, place: LocalPlace, change: str
 ) -> None:
     number = answered(story)
-    base = place.commit("main", {path: "theirs\n"})
+    place.approve(number)
+    tip = place.forge.tip(BRANCH)
+    if change == "windows":
+        story.states.append("breach")
+    else:
+        place.commit("main", {CODE: "theirs\n"})
+    story.verdict = "worse"
+    assert answered(story) == number
+    assert (story.made, place.forge.tip(BRANCH)) == (2, tip), "approvals count on"
+    assert "worse than the champion" in place.forge.pull(number).body
+    nothing(story, place, "it answers these windows already", status=Status.PASSED)
+
+
+def test_a_base_that_conflicts_is_answered_anew(story: Story, place: LocalPlace) -> None:
+    number = answered(story)
+    base = place.commit("main", {DATA: "theirs\n"})
     assert answered(story) == number
     (commit,) = place.forge.commits(BRANCH, base="main")
     assert commit.parents == (base,)
