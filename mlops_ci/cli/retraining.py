@@ -17,7 +17,7 @@ from mlops_ci.digests.inputs import Inputs
 from mlops_ci.errors import StaleError
 from mlops_ci.io import git_beside
 from mlops_ci.ports import Say
-from mlops_ci.ports.retraining import Refresher
+from mlops_ci.ports.retraining import Refresher, RefreshJob
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.records.retraining import Challenger
@@ -106,8 +106,11 @@ class Making:
         beside.workspace.protect()
         refresher.share()
         before = model_inputs(beside.model(self.name), beside.git.tree(commit))
+        asked = beside.model(self.name).retrain
+        where = self.session.config.where(f"models.{self.name}.retrain")
+        job = refresh_job(asked.refresh, asked.timeout, project=beside.project, inputs=before, where=where)
         if not note.refreshed:
-            self._refresh(beside, note, refresher)
+            self._refresh(beside, note, job, refresher)
         beside = self._beside(commit)  # a Git is one moment, and this is another
         model = beside.model(self.name)
         after = beside.inputs(model)
@@ -117,7 +120,7 @@ class Making:
         (item,) = beside.affected
         judged = self._judged(beside, item)
         if isinstance(judged, StageResult):
-            return judged
+            return self._placed(judged)
         trained, fresh, evaluated = judged
         files, left = gathered(self._beside(commit).git, after)
         return Challenger(
@@ -128,6 +131,7 @@ class Making:
             trained=trained,
             evaluated=evaluated,
             fresh=fresh,
+            brought=job.commands,
             remote=refresher.remote(),
             left_out=left,
         )
@@ -139,13 +143,9 @@ class Making:
         options = replace(outer.options, config=path, models=(self.name,), base=commit)
         return Beside(options, load(path, os.environ), outer.console, outer)
 
-    def _refresh(self, beside: Beside, note: Note, refresher: Refresher) -> None:
+    def _refresh(self, beside: Beside, note: Note, job: RefreshJob, refresher: Refresher) -> None:
         model = at_home(beside.model(self.name), self.session)
-        inputs = beside.inputs(model)
-        where = self.session.config.where(f"models.{self.name}.retrain")
-        asked = model.retrain
-        job = refresh_job(asked.refresh, asked.timeout, project=beside.project, inputs=inputs, where=where)
-        interpreter = interpreter_for(model, inputs, train.trainer(beside, model), self.say)
+        interpreter = interpreter_for(model, beside.inputs(model), train.trainer(beside, model), self.say)
         log = self.session.workspace.log_path(self.name, "refresh")
         with self.session.console.step(f"refresh {self.name}") as say:
             refresher.refresh(job, interpreter=interpreter, log=log, say=say)
@@ -195,6 +195,13 @@ class Making:
         self, beside: Beside, stage: str, item: Affected, function: StageFunction, model: Model
     ) -> StageResult:
         return perform_one(beside, stage, item, lambda _, found, say: replace(function(model, found, say), stage=stage))
+
+    def _placed(self, result: StageResult) -> StageResult:
+        """The paths in a failure's hint count from the work tree beside; say where that is."""
+        if result.failure is None:
+            return result
+        hint = f"{result.failure.hint}\nin the work tree {self.place.tree.relative_to(self.session.workspace.root)}"
+        return replace(result, failure=replace(result.failure, hint=hint.strip()))
 
     def _ended(self, status: Status, reason: str) -> StageResult:
         return StageResult(stage=STAGE, model=self.name, status=status, reason=reason)

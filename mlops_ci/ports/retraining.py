@@ -21,6 +21,14 @@ class RefreshJob:
     stages: Sequence[tuple[str, str]]
     timeout: float
 
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """As a person would type it, from the root."""
+        if self.command:
+            return (self.command,)
+        updates = (f"dvc update {' '.join(self.imports)}",) if self.imports else ()
+        return (*updates, *(f"dvc repro --force --single-item {file}:{name}" for file, name in self.stages))
+
 
 class Refresher(Protocol):
     """Brings newer data into a work tree that lies beside the user's."""

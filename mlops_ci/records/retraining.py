@@ -20,7 +20,8 @@ class DataChange:
 @dataclass(frozen=True, kw_only=True)
 class Challenger:
     """A model of newer data. `files` are what a commit needs to make it the repository's; `evaluated` is the judgement
-    that a merge goes by, `fresh` the one on the newest labelled rows. `remote` names where DVC keeps the data, '' for
+    that a merge goes by, `fresh` the one on the newest labelled rows. `brought` are the commands that brought the data;
+    `remote` names where DVC keeps the data, '' for
     this machine alone."""
 
     base: str
@@ -30,19 +31,19 @@ class Challenger:
     trained: StageResult
     evaluated: StageResult
     fresh: StageResult | None = None
+    brought: tuple[str, ...] = ()
     remote: str = ""
     left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainFacts:
-    """What the pull request tells. `refresh` is the command in the config, '' for DVC's own; `draft` says why it is
+    """What the pull request tells. `draft` says why it is
     one, '' where it is none; `quiet` says that the forge starts no workflow for what is opened with this token."""
 
     model: str
     drift: StageResult
     challenger: Challenger
-    refresh: str
     branch: str
     draft: str = ""
     quiet: bool = False

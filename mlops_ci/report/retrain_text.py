@@ -78,7 +78,7 @@ def _judgement(heading: str, result: StageResult, made: Challenger) -> str:
     against = f", against version {details.champion_version}" if details.champion_version else ""
     verdict = details.verdict.value if details.verdict else "none"
     lines = [
-        f"Verdict: {verdict}. {details.verdict_reason}",
+        f"Verdict: {details.verdict_reason or verdict}.",
         f"{details.rows:,} rows of {details.holdout} ({details.holdout_digest[:SHORT]}){against}; "
         f"run {made.trained.outputs.get('run', '')}, model {details.candidate_digest[:SHORT]}.",
     ]
@@ -96,16 +96,16 @@ def _drift(facts: RetrainFacts) -> Iterator[str]:
 
 
 def _again(facts: RetrainFacts) -> str:
-    """The names are of letters, digits, `-` and `_` alone; the command is the config's, indented as code."""
+    """The names are of letters, digits, `-` and `_` alone; commands are the config's, indented as code."""
     made = facts.challenger
-    refresh = plain(facts.refresh) if facts.refresh else "dvc update, or dvc repro of the frozen stage"
+    brought = "\n".join(f"    {plain(line)}" for command in made.brought for line in command.splitlines())
     commands = [
         f"    git fetch origin {facts.branch} && git switch --detach FETCH_HEAD",
         f"    mlops-ci pull-request --model {facts.model}",
     ]
     before = section("How to do it again", [f"On commit {made.base[:SHORT]}, the data came by:"])
     told = "Training and judgement, on any machine that reaches the DVC remote:"
-    return "\n\n".join((before, f"    {refresh}", told, "\n".join(commands)))
+    return "\n\n".join((before, brought, told, "\n".join(commands)))
 
 
 def _token(facts: RetrainFacts) -> Iterator[str]:

@@ -163,7 +163,6 @@ def _propose(case: Case, *, forge: Forge, workshop: Workshop, text: Text) -> Sta
         model=case.model.name,
         drift=case.drift,
         challenger=made,
-        refresh=case.model.retrain.refresh,
         branch=f"mlops-ci/{case.key}",
         draft=worse(made),
         quiet=case.quiet,

@@ -35,7 +35,7 @@ def begun(tmp_path: Path) -> Person:
     (source / "train.csv").write_text(rows(1500, seed=1))
     toy.git("rm", "-q", "--cached", "data/train.csv")
     (toy.home / "data/train.csv").unlink()
-    dvc(toy, "remote", "add", "-d", "store", "../../store")  # from .dvc: a path that leads elsewhere from elsewhere
+    dvc(toy, "remote", "add", "-d", "store", "../store")  # a relative path, which leads elsewhere from elsewhere
     dvc(toy, "import-url", str(source / "train.csv"), "data/train.csv")
     toy.write("data/newest.csv", rows(1200, seed=9))
     toy.write("mlops.yaml", config(sys.executable) + EXTRA)
@@ -43,6 +43,8 @@ def begun(tmp_path: Path) -> Person:
     toy.git("add", "-A", "data", "mlops.yaml", ".gitignore", ".dvc/config")
     toy.git("commit", "-qm", "Import the data, watch production")
     toy.mlops("pull-request")
+    toy.git("add", "dvc.lock", "metrics.json")
+    toy.git("commit", "-qm", "Keep what was trained")
     toy.merge("first")
     toy.mlops("merge")
     toy.write("production/2026-01.csv", window(600, 3))
@@ -80,7 +82,11 @@ def test_drift_is_answered_merged_and_promoted(tmp_path: Path) -> None:
         assert toy.git("status", "--porcelain") == before, "the checkout is left alone"
         (pull,) = pulls(toy)
         assert (pull["branch"], pull["state"], pull["draft"]) == (BRANCH, "open", False)
-        assert toy.git("diff", "--name-only", f"main...{BRANCH}").split() == ["data/train.csv.dvc", "dvc.lock"]
+        assert toy.git("diff", "--name-only", f"main...{BRANCH}").split() == [
+            "data/train.csv.dvc",
+            "dvc.lock",
+            "metrics.json",
+        ]
         body = str(pull["body"])
         for text in ("non-inferior", "On the newest labelled rows", "production/2026-03.csv", "mlops-ci pull-request"):
             assert text in body
@@ -106,3 +112,7 @@ def killed_on_its_way(toy: Person) -> None:
     ):
         with paused(toy, step, "retrain"):
             assert pulls(toy) == []
+    record = (toy.home / ".mlops/retrain/toy/tree/data/train.csv.dvc").read_text()
+    digest = record.rpartition("- md5: ")[2].split()[0]
+    store = toy.home.parent / "store/files/md5"
+    assert (store / digest[:2] / digest[2:]).exists(), "the data is at the remote before there is a pull request"

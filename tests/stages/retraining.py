@@ -48,7 +48,7 @@ class Story:
         return self.place.forge
 
     def run(self, *, days: float = 0) -> StageResult:
-        model = Model(name="toy", root=Path(), retrain=Retrain(reviewers=("ann",), refresh="make data"))
+        model = Model(name="toy", root=Path(), retrain=Retrain(reviewers=("ann",)))
         details = self.details()
         case = Case(
             model=model,
@@ -117,6 +117,7 @@ class Story:
             trained=StageResult(stage="train", model="toy", status=Status.PASSED),
             evaluated=self.judged(self.verdict, red=self.red),
             fresh=self.judged(self.fresh) if self.fresh else None,
+            brought=("make data",),
             remote="store",
         )
 
