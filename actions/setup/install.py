@@ -40,9 +40,11 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "canary": ("registry", "deploy", "github"),
     "drift": ("drift", "registry", "github"),
     "retrain": ("drift", "validate", "train", "evaluate", "registry", "report", "github"),
+    "monitor": ("github",),
     "score": ("registry", "score"),
     "suggest-suite": ("validate",),
     "init": ("validate",),
+    "doctor": ("train", "registry", "deploy", "github"),
 }
 
 

@@ -15,8 +15,10 @@ import click
 from mlops_ci import __version__
 from mlops_ci.cli import installed, wiring
 from mlops_ci.cli.console import Console, detect
+from mlops_ci.cli.flows import Flows
 from mlops_ci.cli.init_suites import first_suites
-from mlops_ci.cli.init_text import diff, document, left_to_do, outcome, standing
+from mlops_ci.cli.init_text import diff
+from mlops_ci.cli.offering import Offering
 from mlops_ci.digests.sources import Project
 from mlops_ci.errors import RepositoryError, UsageError
 from mlops_ci.io.git import Git
@@ -81,21 +83,23 @@ class Initializing:
 
     def set_up(self, *, write: bool) -> int:
         """What the repository lacks, shown and written."""
-        made = () if self.read(CONFIG) is not None else self._entries()
+        made = () if self.flows.read(CONFIG) is not None else self._entries()
         setup = self._setup(made)
-        return self._finish(setup, write=write, then=NEXT if made else "")
+        return self._offer(setup, write=write, then=NEXT if made else "")
 
     def upgrade(self, *, write: bool, conflicts: bool) -> int:
         """Newer workflows merged into those that are there. Exit 10 where conflicts were written."""
         from mlops_ci.io.git_merge import merge_texts
         from mlops_ci.stages.init.upgrade import conflict_lines, upgrade
 
-        if not self.pin and workflows.pin_of(self.existing):
+        if not self.pin and workflows.pin_of(self.flows.existing):
             raise UsageError(
                 "nothing tells which commit of mlops-ci is installed here, and the workflows are pinned to one",
                 hint="--pin SHA names the commit to pin them to",
             )
-        found = upgrade(self._rendered(installed.templates()), self.existing, version=__version__, merge=merge_texts)
+        found = upgrade(
+            self.flows.rendered(installed.templates()), self.flows.existing, version=__version__, merge=merge_texts
+        )
         if not (found.setup.drafts or found.setup.present or found.setup.differing):
             raise UsageError("there are no workflows of mlops-ci here to upgrade", hint="mlops-ci init brings them")
         if found.conflicts and write and not conflicts:
@@ -108,29 +112,14 @@ class Initializing:
                 ),
                 docs="get-started-github.md#newer-workflows",
             )
-        code = self._finish(found.setup, write=write, conflicts=found.conflicts)
+        code = self._offer(found.setup, write=write, conflicts=found.conflicts)
         for line in conflict_lines(found.conflicts):
             self.console.show(f"to mend by hand: {line}")
         return 10 if found.conflicts else code
 
-    def read(self, path: str) -> str | None:
-        """A file of the repository; None where there is none. Raises RepositoryError for what is no text."""
-        try:
-            return (self.git.root / path).read_bytes().decode("utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, UnicodeDecodeError):
-            raise RepositoryError(
-                f"{path} is there and can't be read as text", hint="move it away, then run again"
-            ) from None
-
     @cached_property
-    def existing(self) -> dict[str, str]:
-        """The workflows of the repository, and what they were made from, by path."""
-        folders = (workflows.FOLDER, workflows.BASES)
-        paths = [path for folder in folders for path in sorted((self.git.root / folder).glob("*.y*ml"))]
-        names = [path.relative_to(self.git.root).as_posix() for path in paths]
-        return {name: text for name in names if (text := self.read(name)) is not None}
+    def flows(self) -> Flows:
+        return Flows(git=self.git, pin=self.pin)
 
     def _entries(self) -> tuple[Entry, ...]:
         name = installed.repository_name(self.git.origin_url(), self.git.root)
@@ -153,40 +142,22 @@ class Initializing:
         answer: str = click.prompt(question if len(choices) < 2 else ">", default=choices[0], err=True)
         return answer.strip()
 
-    def _rendered(self, templates: Mapping[str, str]) -> dict[str, str]:
-        branch = self._branch
-        return {
-            name: workflows.rendered(text, pin=self._pin, version=f"v{__version__}", default_branch=branch)
-            for name, text in templates.items()
-        }
-
-    @cached_property
-    def _pin(self) -> str:
-        """The commit that is installed; where nothing tells it, the one that the workflows name already."""
-        return self.pin or workflows.pin_of(self.existing)
-
-    @cached_property
-    def _branch(self) -> str:
-        """The default branch; the current one in a repository that has no other."""
-        try:
-            return self.git.default_branch()
-        except RepositoryError:
-            return self.git.branch() or "main"
-
     def _setup(self, made: tuple[Entry, ...]) -> Setup:
-        suites, without = first_suites(self.git.root, made, self.read)
-        owners = [path for path in OWNERS if self.read(path) is not None]
+        suites, without = first_suites(self.git.root, made, self.flows.read)
+        owners = [path for path in OWNERS if self.flows.read(path) is not None]
         owner = self.owner or (self._ask_owner() if self.asking and made and not owners else "")
-        place = Place(default_branch=self._branch, revision=self._pin or "v1", version=__version__, owner=owner)
+        place = Place(
+            default_branch=self.flows.branch, revision=self.flows.current_pin or "v1", version=__version__, owner=owner
+        )
         made = tuple(replace(entry, suite="") if entry.name in without else entry for entry in made)
-        flows = self._rendered(workflows.wanted(installed.templates(), self._has(made)))
+        flows = self.flows.rendered(workflows.wanted(installed.templates(), self._has(made)))
         setup = setup_of(
             made,
             flows,
             project=self.project,
             place=place,
-            read=self.read,
-            existing=self.existing,
+            read=self.flows.read,
+            existing=self.flows.existing,
             suites=suites,
         )
         advice = [line for entry in made for line in about(entry, self.project, on_disk=self._size)]
@@ -196,9 +167,9 @@ class Initializing:
     def _general(self, setup: Setup, *, owner: str, has_owners: bool) -> Iterator[str]:
         if setup.drafts:
             yield from general(
-                has_dvc_remote=has_remote(self.read(".dvc/config") or ""),
+                has_dvc_remote=has_remote(self.flows.read(".dvc/config") or ""),
                 on_github=bool(self.git.origin_url()),
-                pin=self._pin,
+                pin=self.flows.current_pin,
                 owner=owner,
                 has_owners=has_owners,
                 workflows=[draft.path for draft in setup.drafts if draft.path.startswith(workflows.FOLDER)],
@@ -222,31 +193,8 @@ class Initializing:
         except OSError:
             return -1
 
-    def _finish(
+    def _offer(
         self, setup: Setup, *, write: bool, conflicts: Mapping[str, Sequence[int]] | None = None, then: str = ""
     ) -> int:
-        """Show, ask once more, write, and say what is left."""
-        from mlops_ci.io.many_files import write_all
-
-        for line in (*diff(setup.drafts), *standing(setup)):
-            self.console.show(line)
-        if write and setup.drafts and self.asking and not click.confirm("Write this?", default=True, err=True):
-            self.console.show("nothing was written")
-            return 0
-        if write and setup.drafts:
-            write_all(
-                self.git.root,
-                {
-                    draft.path: (None if draft.before is None else draft.before.encode(), draft.text.encode())
-                    for draft in setup.drafts
-                },
-            )
-        if self.console.json:
-            self.console.document(document(setup, written=write, conflicts=conflicts or {}))
-        for line in (
-            outcome(setup, write=write),
-            *left_to_do(setup.advice, width=self.console.width),
-            *([then] if then and write else []),
-        ):
-            self.console.show(line)
-        return 0
+        offering = Offering(root=self.git.root, console=self.console, asking=self.asking)
+        return offering.finish(setup, write=write, conflicts=conflicts, then=then)

@@ -19,6 +19,7 @@ from mlops_ci.errors import MlopsError, did_you_mean
 COMMANDS: dict[str, tuple[str, str]] = {
     "pull-request": ("pull_request", "Judge what this branch changes: validate, train, evaluate, report."),
     "init": ("init", "Set a repository up: mlops.yaml, a first suite, workflows."),
+    "doctor": ("doctor", "Say what is set up wrong, and what to do about it."),
     "check": ("check", "Check mlops.yaml and every file it names."),
     "affected": ("affected", "Say which models this branch changes, and why."),
     "validate": ("validate", "Check data against its expectation suites."),
@@ -36,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "canary": ("canary", "Look after releases that have a share of the traffic."),
     "drift": ("drift", "Watch production: compare its newest windows with the champion's training data."),
     "retrain": ("retrain", "Answer drift with a pull request: newer data, a challenger, and the verdict on it."),
+    "monitor": ("monitor", "Watch what is served: files for Prometheus, Alertmanager and Grafana."),
     "score": ("score", "Score many rows with a release: files, S3 or a database, into Parquet."),
     "serve": ("serve", "Look after what is served on this machine (environments with `target: local` or `docker`)."),
     "report": ("report", "Render reports from stored results."),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.config.types import Config, Dataset, Environment, Model
-from mlops_ci.errors import MissingExtra, UsageError
+from mlops_ci.errors import BackendError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
+    from mlops_ci.backends.github.survey import Survey
     from mlops_ci.backends.local_forge import LocalForge
     from mlops_ci.io.git import Git
     from mlops_ci.ports import (
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from mlops_ci.ports.drift import Distances, Production, TrainingData, WatchScorer
     from mlops_ci.ports.retraining import Refresher
     from mlops_ci.ports.runs import Runs
+    from mlops_ci.ports.starting import Starter
+    from mlops_ci.records.doctor import ClusterFacts, RemoteFacts, TrackingFacts
     from mlops_ci.records.github import Access
     from mlops_ci.records.setting_up import Head
     from mlops_ci.stages.build import Yard
@@ -79,15 +82,7 @@ def reviewing(config: Config) -> Reviewing | None:
 def publishing() -> tuple[Runs, Reviewing]:
     """A repository's workflow runs, and what shows their results; its config is not read. Raises UsageError where
     there is no GitHub."""
-    from mlops_ci.github.credentials import find_access
-
-    access = find_access(os.environ)
-    if access is None:
-        raise UsageError(
-            "'publish' needs GITHUB_REPOSITORY (owner/name) and a token in the environment",
-            hint="in a workflow: 'env: {GITHUB_TOKEN: ${{ github.token }}}'",
-            docs="github.md#tokens",
-        )
+    access = _github_alone("publish")
     try:
         from mlops_ci.backends.github.api import Api
         from mlops_ci.backends.github.runs import WorkflowRuns
@@ -97,6 +92,31 @@ def publishing() -> tuple[Runs, Reviewing]:
 
     api = Api(access)
     return WorkflowRuns(api), GitHubReviewing(api)
+
+
+def starter() -> Starter:
+    """What starts workflows of a repository; its config is not read. Raises UsageError where there is no GitHub."""
+    access = _github_alone("monitor dispatch")
+    try:
+        from mlops_ci.backends.github.api import Api
+        from mlops_ci.backends.github.starting import RepositoryDispatch
+    except ModuleNotFoundError as error:
+        raise MissingExtra("github", str(error.name)) from None
+
+    return RepositoryDispatch(Api(access))
+
+
+def _github_alone(command: str) -> Access:
+    from mlops_ci.github.credentials import find_access
+
+    access = find_access(os.environ)
+    if access is None:
+        raise UsageError(
+            f"'{command}' needs GITHUB_REPOSITORY (owner/name) and a token in the environment",
+            hint="in a workflow: 'env: {GITHUB_TOKEN: ${{ github.token }}}'",
+            docs="github.md#tokens",
+        )
+    return access
 
 
 def local_forge(config: Config, *, person: bool = False) -> LocalForge:
@@ -412,8 +432,77 @@ def watch_scorer() -> WatchScorer:
     return SubprocessScorer(environ=os.environ)
 
 
+def survey(access: Access) -> Survey:
+    """What tells how a repository at GitHub is set up."""
+    try:
+        from mlops_ci.backends.github.survey import Survey
+    except ModuleNotFoundError as error:
+        raise MissingExtra("github", str(error.name)) from None
+
+    return Survey.of(access)
+
+
+def dvc_remote(model: Model, root: Path, *, seconds: float) -> RemoteFacts:
+    """The DVC remote of a model's pipeline, asked."""
+    from mlops_ci.backends import dvc_reach
+    from mlops_ci.backends.dvc_command import DvcCommand
+
+    folder = model.at(model.train.pipeline).parent
+    return dvc_reach.remote(DvcCommand(root=root, folder=folder, home=root, environ=os.environ), seconds=seconds)
+
+
+def tracking_facts(config: Config, uri: str, *, seconds: float) -> TrackingFacts:
+    """MLflow's store, or its registry, asked; what takes its library may take `seconds`."""
+    from mlops_ci.backends import mlflow_reach
+
+    if uri.startswith(("http://", "https://")):
+        what = mlflow_reach.TRACKING if uri == config.tracking.uri else mlflow_reach.REGISTRY
+        return mlflow_reach.server(uri, os.environ, what=what)
+    return mlflow_reach.by_library(uri, root=config.root, seconds=seconds)
+
+
+def artifacts_answer(config: Config, place: str, *, seconds: float) -> str:
+    """The place that MLflow's files are put in, once it has answered."""
+    from mlops_ci.backends import mlflow_reach
+
+    return mlflow_reach.by_library(place, root=config.root, seconds=seconds, artifacts=True).uri
+
+
+def docker_version(*, here: bool) -> tuple[str, str]:
+    """(version, address) of the Docker daemon, which must be this machine's where it serves `here`."""
+    from mlops_ci.backends.docker_daemon import daemon
+    from mlops_ci.backends.image_daemon import connected
+
+    with (daemon if here else connected)(os.environ) as client:
+        return str(client.version()["Version"]), str(client.api.base_url)
+
+
+def cluster(environments: Sequence[tuple[Model, Environment]]) -> ClusterFacts:
+    """One cluster's namespace, asked for all that these environments, which share it, take. Raises UsageError where
+    no cluster is configured."""
+    from mlops_ci.backends import kserve_rights
+    from mlops_ci.backends.kserve_options import KserveOptions
+    from mlops_ci.backends.kube_client import KubeClient
+
+    first = environments[0][1]
+    options = KserveOptions.of(first.name, first.namespace, first.options)
+    try:
+        client = KubeClient.open(kubeconfig=os.environ.get("KUBECONFIG", ""), context=options.context)
+    except BackendError as error:
+        raise UsageError(error.message, hint=error.hint, docs=error.docs) from None
+    services = tuple((model.name, environment.name) for model, environment in environments)
+    return kserve_rights.look(client, services, options)
+
+
 def user_cache() -> Path:
     """Where built environments are kept between runs: MLOPS_CI_CACHE, XDG_CACHE_HOME or ~/.cache."""
     if chosen := os.environ.get("MLOPS_CI_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlops-ci"
+
+
+def service_name() -> Callable[[str, str, str], str]:
+    """What KServe's object of a model, an environment and a namespace is called."""
+    from mlops_ci.backends.kserve_options import service_name as name_of
+
+    return name_of

@@ -60,7 +60,7 @@ def _rules(content: bytes, folder: str) -> list[Rule]:
         anchored = "/" in text
         if not text:
             continue
-        pattern = _regex(text.removeprefix("/"))
+        pattern = regex(text.removeprefix("/"))
         found.append(Rule(folder, re.compile(pattern if anchored else rf"(?:.*/)?{pattern}"), keep, folders_only))
     return found
 
@@ -68,7 +68,8 @@ def _rules(content: bytes, folder: str) -> list[Rule]:
 PART = re.compile(r"(?:^|(?<=/))\*\*/|/\*\*$|\*+|\?|\[[!^]?\]?[^\]]*\]|\\.|.", re.DOTALL)
 
 
-def _regex(glob: str) -> str:
+def regex(glob: str) -> str:
+    """A glob of an ignore file as a regular expression on a path."""
     parts = []
     for sign in PART.findall(glob):
         if sign == "**/":

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -72,11 +72,32 @@ def prometheus(home: Path) -> Iterator[Prometheus]:
         f"--storage.tsdb.path={home}/data",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with open(home / "prometheus.log", "wb") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=log, preexec_fn=end_with_parent)
-    try:
-        _ready(f"http://127.0.0.1:{port}/-/ready", process, home / "prometheus.log")
+    with running(words, ready=f"http://127.0.0.1:{port}/-/ready", log=home / "prometheus.log"):
         yield Prometheus(f"http://127.0.0.1:{port}", targets)
+
+
+@contextmanager
+def running(
+    words: Sequence[str],
+    *,
+    ready: str,
+    log: Path,
+    folder: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """A server, once it answers at `ready`; it writes to `log`."""
+    with open(log, "wb") as file:
+        process = subprocess.Popen(
+            words,
+            cwd=folder,
+            env={**os.environ, **(variables or {})},
+            stdout=file,
+            stderr=file,
+            preexec_fn=end_with_parent,
+        )
+    try:
+        _ready(ready, process, log)
+        yield
     finally:
         process.kill()
         process.wait()

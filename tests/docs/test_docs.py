@@ -92,6 +92,7 @@ def test_every_snippet_is_of_a_kind_that_is_tested(tmp_path: Path) -> None:
         "docs/audit.md",
         "docs/cli.md",
         "docs/drift.md",
+        "docs/doctor.md",
         "docs/forge.md",
         "docs/serving.md",
         "docs/get-started-github.md",

@@ -29,12 +29,13 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """A token; `kind` is pat, workflow, installation."""
+    """A token; `kind` is pat, workflow, installation. `scopes` are those of a classic personal one."""
 
     text: str
     login: str
     kind: str
     expires: datetime | None = None
+    scopes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class App:
     slug: str
     public_key: str
     installation: int = 77
+    permissions: dict[str, str] = field(default_factory=lambda: {"contents": "write"})
 
 
 @dataclass(kw_only=True)
@@ -109,6 +111,28 @@ class Run:
 
 
 @dataclass(kw_only=True)
+class Workflow:
+    """A workflow of the default branch; `scheduled` are its runs by time, the newest first: (when, conclusion)."""
+
+    id: int
+    path: str
+    state: str = "active"
+    scheduled: list[tuple[str, str | None]] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Setting:
+    """What its administrators chose. `checks` are required by a ruleset, `protected` ones by branch protection."""
+
+    private: bool = False
+    archived: bool = False
+    checks: list[str] = field(default_factory=list)
+    pull_request: bool = False
+    protected: list[str] | None = None
+    may_open: bool = False
+
+
+@dataclass(kw_only=True)
 class Repo:
     """A repository with everything around its git."""
 
@@ -125,6 +149,9 @@ class Repo:
     deployments: list[dict[str, Any]] = field(default_factory=list)
     environments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)
+    workflows: list[Workflow] = field(default_factory=list)
+    setting: Setting = field(default_factory=Setting)
+    dispatches: list[dict[str, Any]] = field(default_factory=list)
     trials: dict[tuple[str, str], str | None] = field(default_factory=dict)
     methods: tuple[str, ...] = ("squash", "merge", "rebase")
 
@@ -180,9 +207,17 @@ class Hub:
             self.account(login)
         return made
 
-    def token(self, text: str, login: str, *, kind: str = "pat", lives: timedelta | None = None) -> str:
+    def token(
+        self,
+        text: str,
+        login: str,
+        *,
+        kind: str = "pat",
+        lives: timedelta | None = None,
+        scopes: tuple[str, ...] | None = None,
+    ) -> str:
         """A token that is accepted from now on."""
         self.account(login)
         expires = self.clock() + lives if lives else None
-        self.tokens[text] = Token(text=text, login=login, kind=kind, expires=expires)
+        self.tokens[text] = Token(text=text, login=login, kind=kind, expires=expires, scopes=scopes)
         return text

@@ -95,7 +95,7 @@ def _rendered(
     if answer.status < 400:
         body = state.description.complete(asked.method, route.template, answer.status, body)
     kind = {"content-type": "application/json; charset=utf-8"}
-    return answer.status, {**headers, **link, **kind}, json.dumps(body).encode()
+    return answer.status, {**headers, **answer.headers, **link, **kind}, json.dumps(body).encode()
 
 
 def _page(state: GitHubServer, asked: Asked, answer: Answer) -> tuple[Any, dict[str, str]]:

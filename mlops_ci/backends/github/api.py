@@ -29,12 +29,12 @@ WHO = "query($owner: String!, $name: String!) { viewer { login } repository(owne
 class Api(GitHubCore):  # type: ignore[misc]
     """`path` of every method is below the repository's own: `pulls/7`; one that begins with `/` is below the API's.
 
-    A status of 300 and above raises GitHubError.
+    A status of 300 and above raises GitHubError. In a `hurry` nothing is tried again.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, hurry: bool = False) -> None:
         self.access = access
-        session = Session(access.api_url, secrets=lambda: session.auth.secrets)
+        session = Session(access.api_url, secrets=lambda: session.auth.secrets, hurry=hurry)
         key = access.key
         session.auth = auth.AppToken(key, lambda jwt: self._issue(key, jwt)) if key else auth.Token(access.token)
         super().__init__({}, session)
@@ -47,6 +47,15 @@ class Api(GitHubCore):  # type: ignore[misc]
         """The same, None for what is not there."""
         response = self.session.get(self._at(path), params=query or None)
         return None if response.status_code == 404 else self._read(response)
+
+    def answer(self, path: str) -> tuple[Any, Mapping[str, str]]:
+        """An answer's JSON, and its headers."""
+        response = self.session.get(self._at(path))
+        return self._read(response), response.headers
+
+    def as_app(self, path: str, key: AppKey) -> Any:
+        """An answer to the App itself, not to one of its installations."""
+        return self._read(self.session.get(self._at(path), auth=auth.Token(auth.signed(key))))
 
     def pages(self, path: str, *, key: str | None = None, **query: str) -> list[Any]:
         """A whole list, all pages of it; `key` is where it lies in an answer that is no list."""

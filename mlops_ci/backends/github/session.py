@@ -25,13 +25,16 @@ PATIENCE = 300.0  # seconds that one request may wait in all
 SAFE = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
 VERSION = "2022-11-28"
 CONNECT, READ = 10, 60  # seconds
+SHORT = (3, 5)
 
 
 class Session(GitHubSession):  # type: ignore[misc]
-    """`secrets` gives every text that must not be shown."""
+    """`secrets` gives every text that must not be shown. One in a `hurry` asks once, and waits for seconds."""
 
-    def __init__(self, api_url: str, *, secrets: Callable[[], tuple[str, ...]]) -> None:
-        super().__init__(default_connect_timeout=CONNECT, default_read_timeout=READ)
+    def __init__(self, api_url: str, *, secrets: Callable[[], tuple[str, ...]], hurry: bool = False) -> None:
+        connect, read = SHORT if hurry else (CONNECT, READ)
+        super().__init__(default_connect_timeout=connect, default_read_timeout=read)
+        self.tries = 1 if hurry else patience.TRIES
         self.base_url = api_url
         self.origin = _origin(api_url)
         self.secrets = secrets
@@ -46,8 +49,8 @@ class Session(GitHubSession):  # type: ignore[misc]
         again = method.upper() in SAFE if repeat is None else repeat
         named.setdefault("allow_redirects", method.upper() == "GET")
         spent = 0.0
-        for attempt in range(patience.TRIES):
-            last = attempt == patience.TRIES - 1
+        for attempt in range(self.tries):
+            last = attempt == self.tries - 1
             try:
                 response: Response = super().request(method, url, *words, **named)
             except requests.RequestException as error:

@@ -57,7 +57,7 @@ def setup_of(
     if entries:
         text = config_text(entries, revision=place.revision, default_branch=place.default_branch)
         wanted.append(Draft(path=CONFIG, text=text))
-    drafts, present, differing = _sorted(wanted, read)
+    drafts, present, differing = sort_out(wanted, read)
     written, there, other = _workflows(flows, existing, place.version)
     lines = _ignored(entries, read(IGNORE))
     return Setup(
@@ -94,7 +94,7 @@ def owners_lines(owner: str) -> str:
     return "".join(f"{path} {owner}\n" for path in OWNED)
 
 
-def _sorted(wanted: Iterable[Draft], read: Read) -> tuple[list[Draft], list[str], dict[str, str]]:
+def sort_out(wanted: Iterable[Draft], read: Read) -> tuple[list[Draft], list[str], dict[str, str]]:
     """New ones, those that are there as they should be, and those that differ: they are left as they are."""
     drafts: list[Draft] = []
     present: list[str] = []

@@ -45,7 +45,7 @@ def purposes(models: Iterable[Model]) -> frozenset[str]:
     has = {
         "promotion": any(len(model.environments) > 1 for model in known),
         "servers": any(place.target != "local" for model in known for place in model.environments),
-        "drift": any(model.drift for model in known),
+        "drift": any(model.drift.current for model in known),
     }
     return frozenset(name for name, there in has.items() if there)
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.github.routes import actions, apps, checks, deployments, git_data, people, pulls, talk
+from tests.github.routes import actions, apps, checks, deployments, git_data, people, pulls, setup, talk
 
-__all__ = ["actions", "apps", "checks", "deployments", "git_data", "people", "pulls", "talk"]
+__all__ = ["actions", "apps", "checks", "deployments", "git_data", "people", "pulls", "setup", "talk"]

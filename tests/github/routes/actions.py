@@ -20,6 +20,15 @@ def _run(call: Call) -> Run:
     return found
 
 
+@route("POST", "/repos/{owner}/{repo}/dispatches")
+def dispatch(call: Call) -> Answer:
+    """An event that starts workflows; what GitHub's description can't say is checked here."""
+    if len(call.body.get("client_payload", {})) > 10:
+        raise Refused(422, "Invalid request: no more than 10 properties are allowed")
+    call.repo.dispatches.append(call.body)
+    return Answer(status=204)
+
+
 @route("GET", f"{REPO}/runs/{{run_id}}")
 def run(call: Call) -> Answer:
     found = _run(call)

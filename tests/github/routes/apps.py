@@ -28,7 +28,7 @@ def installation(call: Call) -> Answer:
             "account": views.user(owner),
             "target_type": "Organization",
             "repository_selection": "selected",
-            "permissions": {"contents": "write"},
+            "permissions": call.app.permissions,
             "events": [],
         }
     )

@@ -17,11 +17,6 @@ BAD_PATH = re.compile(r"(^|/)(\.\.?|\.git)?(/|$)", re.IGNORECASE)
 STATUS = {"A": "added", "M": "modified", "D": "removed"}
 
 
-@route("GET", REPO)
-def repository(call: Call) -> Answer:
-    return Answer(views.repository(call.hub, call.repo))
-
-
 @route("GET", f"{REPO}/git/ref/{{ref}}")
 def ref(call: Call) -> Answer:
     name = call.params["ref"].removeprefix("heads/")
