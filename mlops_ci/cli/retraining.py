@@ -91,6 +91,8 @@ class Making:
         if not git_beside.known(root, onto) or not self.session.forge.contains(seen.base, onto):
             return True
         theirs = set(git_beside.changed(root, onto, seen.base_tip))
+        if not git_beside.known(root, seen.tip):
+            git_beside.fetch(root, seen.branch)
         if git_beside.known(root, seen.tip):
             return bool(theirs.intersection(git_beside.changed(root, onto, seen.tip)))
         return any(map(is_data_record, theirs))
