@@ -15,7 +15,10 @@ from mlops_ci.cli.main import COMMANDS, variables
 
 ROOT = Path(__file__).parents[1]
 SHARED = ("model", "all", "base", "config", "debug", "working-directory", "wheelhouse")
-STAGES = ("validate", "train", "evaluate", "report", "register", "build", "deploy", "promote", "drift", "publish")
+STAGES = (
+    *("validate", "train", "evaluate", "report", "register", "build", "deploy", "promote", "drift", "retrain"),
+    "publish",
+)
 NOT_INPUTS = ("--json", "--quiet", "--help", "--output", "--format")
 NOTE = "# Written by script/docs from the command; edit that.\n"
 FOLDER = {"description": "The folder to run in, from the workspace.", "required": False, "default": "."}

@@ -36,9 +36,6 @@ set is an error that names it; `$${` stands for a literal `${`. Paths are relati
 ```yaml
 """
 SECTIONS = ("validate", "train", "evaluate", "overrides", "serving", "build", "environments", "drift", "retrain")
-LATER = {
-    "retrain": "Accepted and checked now; retraining pull requests come in a later version.",
-}
 
 
 def configuration() -> str:
@@ -71,7 +68,7 @@ def configuration() -> str:
 
 def section(name: str, node: dict[str, Any]) -> Iterator[str]:
     """One section of a model: what it is, its keys, and the maps below it."""
-    yield sentence(node) + (f" {LATER[name]}" if name in LATER else "")
+    yield sentence(node)
     inner = shape(node)
     if inner:
         yield table(inner)

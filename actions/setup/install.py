@@ -39,6 +39,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "audit": ("registry",),
     "canary": ("registry", "deploy", "github"),
     "drift": ("drift", "registry", "github"),
+    "retrain": ("drift", "validate", "train", "evaluate", "registry", "report", "github"),
     "monitor": ("github",),
     "score": ("registry", "score"),
     "suggest-suite": ("validate",),

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("rollback", "Bring an earlier release back, as a pull request."),
     "canary": ("canary", "Look after releases that have a share of the traffic."),
     "drift": ("drift", "Watch production: compare its newest windows with the champion's training data."),
+    "retrain": ("retrain", "Answer drift with a pull request: newer data, a challenger, and the verdict on it."),
     "monitor": ("monitor", "Watch what is served: files for Prometheus, Alertmanager and Grafana."),
     "score": ("score", "Score many rows with a release: files, S3 or a database, into Parquet."),
     "serve": ("serve", "Look after what is served on this machine (environments with `target: local` or `docker`)."),

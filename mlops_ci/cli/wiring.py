@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
     from mlops_ci.ports.drift import Distances, Production, TrainingData, WatchScorer
+    from mlops_ci.ports.retraining import Refresher
     from mlops_ci.ports.runs import Runs
     from mlops_ci.ports.starting import Starter
     from mlops_ci.records.doctor import ClusterFacts, RemoteFacts, TrackingFacts
@@ -183,6 +184,22 @@ def pipeline(model: Model, root: Path, home: Path) -> Pipeline:
 
     folder = model.at(model.train.pipeline).parent
     return DvcPipeline(root=root, folder=folder, home=home, environ=os.environ)
+
+
+def refresher(model: Model, *, root: Path, checkout: Path, home: Path) -> Refresher:
+    """`root` is a work tree beside the user's `checkout`, and the model's; `home` the folder for our own files."""
+    from mlops_ci.backends.dvc_refresh import DvcRefresher
+
+    folder = model.at(model.train.pipeline).parent.resolve().relative_to(root).as_posix()
+    return DvcRefresher(root=root, checkout=checkout, folder=folder, home=home, environ=os.environ)
+
+
+def starts_no_workflow(config: Config) -> bool:
+    """Whether the forge starts no workflow for what this token opens, as GitHub does under GITHUB_TOKEN."""
+    from mlops_ci.records.github import TokenKind
+
+    access = github_access(config)
+    return access is not None and access.kind is TokenKind.WORKFLOW
 
 
 def scorer() -> Scorer:

@@ -163,6 +163,19 @@ class Drift:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retrain:
+    """`refresh` is a shell command ('' asks DVC for newer data); `holdout` are the newest labelled rows ('' for none).
+    `cooldown` follows a merge, `quiet` a close without one."""
+
+    refresh: str = ""
+    timeout: float = 86_400.0
+    holdout: str = ""
+    cooldown: str = "7d"
+    quiet: str = "14d"
+    reviewers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Environment:
     """Where a release is served. `options` holds the target's own keys (canary, port, …), as validated."""
 
@@ -174,8 +187,8 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One entry under `models:`. `serving` are the model server's settings; `build` and `retrain` are
-    validated and kept for their stages."""
+    """One entry under `models:`. `serving` are the model server's settings; `build` is validated and
+    kept for its stage."""
 
     name: str
     root: Path
@@ -190,7 +203,7 @@ class Model:
     serving: Mapping[str, Any] = field(default_factory=dict)
     build: Mapping[str, Any] = field(default_factory=dict)
     drift: Drift = field(default_factory=Drift)
-    retrain: Mapping[str, Any] = field(default_factory=dict)
+    retrain: Retrain = field(default_factory=Retrain)
 
     @property
     def directory(self) -> Path:

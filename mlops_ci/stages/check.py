@@ -17,9 +17,6 @@ from mlops_ci.records.results import Check, Severity, Status
 from mlops_ci.stages.inputs import model_inputs
 from mlops_ci.stages.producers import full_path, producer
 
-LATER = {
-    "retrain": "retraining pull requests come with the drift loop",
-}
 LIKELY = (".py", "dvc.yaml", "dvc.lock", ".dvc", "params.yaml", ".txt", ".toml", ".dvcignore", ".dvc/config")
 MANY = 1_000  # files; a repository with more of them is read as asked
 
@@ -63,10 +60,12 @@ def _model(config: Config, model: Model, project: Project | None) -> Iterator[Ch
         if model.evaluate is not None:
             place = config.where(f"{prefix}.evaluate.holdout")
             yield _known(model, model.evaluate.holdout, "holdout", place, project)
+        if model.retrain.holdout:
+            place = config.where(f"{prefix}.retrain.holdout")
+            yield _known(model, model.retrain.holdout, "newest holdout", place, project)
     if model.evaluate is None:
         text = "nothing is evaluated: add 'evaluate:' with a holdout, metrics and gates"
         yield _warned(f"{model.name} evaluate", text, config.where(prefix))
-    yield from _later(config, model, prefix)
 
 
 def _pipeline(model: Model, project: Project) -> str:
@@ -143,15 +142,6 @@ def _try(what: str, model: Model, place: str, look: Callable[[], str]) -> Check:
         return Check(name=name, status=Status.PASSED, message=look(), where=place)
     except MlopsError as error:
         return _failed(name, f"{error}" + (f" ({error.hint})" if error.hint else ""), place)
-
-
-def _later(config: Config, model: Model, prefix: str) -> Iterator[Check]:
-    """Keys that are accepted now and take effect with a later version."""
-    for key, why in LATER.items():
-        if getattr(model, key):
-            yield _warned(
-                f"{model.name} {key}", f"accepted, without effect yet: {why}", config.where(f"{prefix}.{key}")
-            )
 
 
 def _failed(name: str, message: str, where: str) -> Check:

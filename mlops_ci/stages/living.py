@@ -52,6 +52,16 @@ def plan(proposal: Proposal, *, forge: Forge, now: datetime) -> Outcome:
     return replace(decided, action=Action.LEFT, reason=f"nothing is left to propose, but {why}") if why else decided
 
 
+def barred(proposal: Proposal, *, forge: Forge, now: datetime) -> Outcome | None:
+    """What would keep a proposal from being written, told before the work of making its files; None where nothing
+    would. The files and the text take no part. Its one write is the note on what is frozen."""
+    seen = look(proposal.branch, proposal.base, forge=forge)
+    bar = _barred(proposal, seen, now=now)
+    if bar is not None and bar.action is Action.FROZEN and seen.pull is not None:
+        _note(seen.pull.number, "frozen", _frozen_note(seen), forge=forge)
+    return bar
+
+
 def _again(attempt: Callable[[], Outcome]) -> Outcome:
     for _ in range(TRIES - 1):
         try:
@@ -83,16 +93,14 @@ def _keep(proposal: Proposal, *, forge: Forge, now: datetime) -> Outcome:
 
 def _decide(proposal: Proposal, seen: Seen, *, forge: Forge, now: datetime) -> Outcome:
     """What to do, from what was seen; the order is that of who has the say."""
-    if seen.held:
-        return _outcome(Action.HELD, f"the label {HOLD} stops all writes", seen)
+    bar = _barred(proposal, seen, now=now)
     if seen.pull is None:
-        return _decide_new(proposal, seen, forge=forge, now=now)
+        if not seen.held and stands(proposal.files, at=seen.base_tip, forge=forge):
+            return _outcome(Action.NOTHING, f"{proposal.base} has it already", seen)
+        return bar or _outcome(Action.OPENED, "there is something to propose", seen)
+    if bar is not None:
+        return bar
     block = seen.block
-    if block is not None and block.sequence > proposal.sequence:
-        return _outcome(Action.LATE, "a later run has written what stands", seen)
-    if seen.foreign or seen.retargeted:
-        why = "its base was changed" if seen.retargeted else "somebody else has committed to its branch"
-        return _outcome(Action.FROZEN, f"{why}; it is theirs now", seen)
     same = current(seen, proposal.files, proposal.fingerprint, forge=forge)
     told = block is not None and block.fingerprint == proposal.fingerprint and block.state == "kept"
     said = block is not None and proposal.text in ("", block.text)
@@ -103,10 +111,22 @@ def _decide(proposal: Proposal, seen: Seen, *, forge: Forge, now: datetime) -> O
     return _outcome(Action.UPDATED, "its text is out of date" if same else "there is something newer to propose", seen)
 
 
-def _decide_new(proposal: Proposal, seen: Seen, *, forge: Forge, now: datetime) -> Outcome:
+def _barred(proposal: Proposal, seen: Seen, *, now: datetime) -> Outcome | None:
+    """Who or what stands in the way, whatever the files are."""
+    if seen.held:
+        return _outcome(Action.HELD, f"the label {HOLD} stops all writes", seen)
+    if seen.pull is None:
+        return _barred_new(proposal, seen, now=now)
+    if seen.block is not None and seen.block.sequence > proposal.sequence:
+        return _outcome(Action.LATE, "a later run has written what stands", seen)
+    if seen.foreign or seen.retargeted:
+        why = "its base was changed" if seen.retargeted else "somebody else has committed to its branch"
+        return _outcome(Action.FROZEN, f"{why}; it is theirs now", seen)
+    return None
+
+
+def _barred_new(proposal: Proposal, seen: Seen, *, now: datetime) -> Outcome | None:
     """The same where no pull request is open."""
-    if stands(proposal.files, at=seen.base_tip, forge=forge):
-        return _outcome(Action.NOTHING, f"{proposal.base} has it already", seen)
     last = block_of(seen.last.body) if seen.last is not None else None
     if last is not None and last.state != "closed" and last.sequence > proposal.sequence:
         return _outcome(Action.LATE, "a later run has proposed already", seen)
@@ -115,7 +135,7 @@ def _decide_new(proposal: Proposal, seen: Seen, *, forge: Forge, now: datetime) 
     if seen.foreign:
         reason = f"the branch {seen.branch} has commits of somebody else; delete it, and it is made anew"
         return _outcome(Action.FROZEN, reason, seen)
-    return _outcome(Action.OPENED, "there is something to propose", seen)
+    return None
 
 
 def _quiet(proposal: Proposal, last: PullRequest | None, now: datetime) -> str:
