@@ -15,15 +15,21 @@ from jsonschema.validators import Draft202012Validator
 from mlops_ci import yaml12
 from mlops_ci.config import plainly
 from mlops_ci.config.problems import schema
+from mlops_ci.config.substitute import substitute
 
 EXAMPLES = sorted(Path(__file__).parents[2].glob("examples/*/mlops*.yaml"))
 VALIDATOR = Draft202012Validator(schema())
 ODD: list[Any] = [None, True, 0, -1, 1.0, 0.5, 1e9, "", "x", "fail", "5m", "a\n", [], ["x"], [1], {}, {"x": 1}, {1: 2}]
 
 
+def example(path: Path) -> Any:
+    """An example as it is where no variable is set."""
+    return substitute(yaml12.load(path.read_bytes()).value, {}, lambda *why: pytest.fail(str(why)))
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_examples_are_accepted_without_jsonschema(path: Path) -> None:
-    assert plainly.valid(yaml12.load(path.read_bytes()).value, schema())
+    assert plainly.valid(example(path), schema())
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
@@ -36,7 +42,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_single_mutation_of_an_example_is_judged_alike(path: Path) -> None:
-    document = yaml12.load(path.read_bytes()).value
+    document = example(path)
     for index in range(len(places(document))):
         for odd in [*ODD, "remove", "rename"]:
             changed = copy.deepcopy(document)
