@@ -147,8 +147,9 @@ class Shop:
         commit: str,
         *,
         secrets: Mapping[str, str] = SECRETS,
+        variables: Mapping[str, str] | None = None,
     ) -> Run:
-        """One run of the repository's own copy of a workflow at a commit."""
+        """One run of the repository's own copy of a workflow at a commit, with its variables unless others are given."""
         checkout = self.folder / f"run-{next(self.runs)}"
         bare = self.repo.bare
         subprocess.run(["git", "clone", "-q", "--no-checkout", bare.path, checkout], check=True)
@@ -172,7 +173,7 @@ class Shop:
             checkout=checkout,
             environ=environ,
             secrets={"GITHUB_TOKEN": TOKEN, **secrets},
-            variables={"MLFLOW_TRACKING_URI": self.tracking},
+            variables={"MLFLOW_TRACKING_URI": self.tracking} if variables is None else variables,
         )
 
     def comments(self, pull: Pull) -> list[Comment]:

@@ -41,7 +41,7 @@ def test_a_fork_is_judged_without_secrets_and_shown(shop: Shop) -> None:
     shop.forked(pull, branch)
     before = faults.writes()
 
-    judged = shop.pull_request(pull, "opened", secrets={"GITHUB_TOKEN": READ})
+    judged = shop.pull_request(pull, "opened", secrets={"GITHUB_TOKEN": READ}, variables={})
     assert judged.jobs == {"affected": "success", "judge": "success", "verdict": "success"}, judged.text
     assert faults.writes() == before, "a fork's run writes nothing"
     environ = json.loads(seen.read_text())
