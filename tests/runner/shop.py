@@ -149,7 +149,7 @@ class Shop:
         secrets: Mapping[str, str] = SECRETS,
         variables: Mapping[str, str] | None = None,
     ) -> Run:
-        """One run of the repository's own copy of a workflow at a commit, with its variables unless others are given."""
+        """One run of the repository's own copy of a workflow at a commit; `variables` in place of its own."""
         checkout = self.folder / f"run-{next(self.runs)}"
         bare = self.repo.bare
         subprocess.run(["git", "clone", "-q", "--no-checkout", bare.path, checkout], check=True)
