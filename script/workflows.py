@@ -16,7 +16,7 @@ USE = re.compile(
     rf"^(?P<pad> *)(?P<dash>- )?uses: {OWN}(?:/actions/(?P<action>[\w-]+))?@v1\n(?P<with> *with:\n)?", re.M
 )
 ON = re.compile(r"^on:\n(?:(?: .*)?\n)+?(?=\n?\S)", re.M)
-HERE = re.compile(r"^ *# What your registry of images .*\n", re.M)
+HERE = re.compile(r"^ *# What your cloud asks for .*\n", re.M)
 STRINGS = {
     "runs-on": ("ubuntu-latest", "The label of the runners."),
     "judge-runs-on": ("", "The label of those that train and judge. [default: runs-on]"),

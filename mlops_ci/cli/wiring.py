@@ -280,7 +280,8 @@ def _docker(config: Config, environment: Environment | None = None) -> Deployer:
 def _kserve(config: Config, environment: Environment) -> Deployer:
     from mlops_ci.backends.kserve_canary import kserve_target
 
-    return kserve_target(environment, os.environ.get("KUBECONFIG", ""))
+    text = os.environ.get("MLOPS_CI_KUBECONFIG", "").strip()  # of a secret, which is no file
+    return kserve_target(environment, f"{text}\n" if text else os.environ.get("KUBECONFIG", ""))
 
 
 TARGETS: dict[str, Callable[[Config, Environment], Deployer]] = {"local": _local, "docker": _docker, "kserve": _kserve}
