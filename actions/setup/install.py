@@ -202,9 +202,19 @@ def make_seat(own: Path, place: Path, ways: str) -> None:
 
     venv.EnvBuilder(clear=True, symlinks=True, with_pip=False).create(own)
     (own / "bin" / "uv").symlink_to(place / "bin" / "uv")  # before another one that is beside the base Python
+    sweep(place)
     beside = packages(own) / f"{WAYS}.new"
     beside.write_text(ways)
     beside.replace(packages(own) / WAYS)
+
+
+def sweep(place: Path) -> None:
+    """Remove the seats of checkouts that are gone: some runners have a new folder for every job."""
+    for own in place.parent.glob(f"{place.name}-*/"):
+        ways = _read(packages(own) / WAYS).splitlines()
+        if len(ways) == 2 and not Path(ways[1]).exists():
+            shutil.rmtree(own, ignore_errors=True)
+            own.with_name(f"{own.name}.lock").unlink(missing_ok=True)
 
 
 def packages(environment: Path) -> Path:

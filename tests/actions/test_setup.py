@@ -142,3 +142,9 @@ def test_two_checkouts_at_once_import_each_its_own(install: ModuleType, tmp_path
     (found[0] / "bin/python").unlink()
     assert seats() == found, "one that is broken is made anew"
     assert (found[0] / "bin/python").exists()
+    shutil.rmtree(checkouts[1])
+    checkouts[0].rename(tmp_path / "moved")
+    done = subprocess.run([*words, "schema"], cwd=tmp_path / "moved", env=env, capture_output=True, text=True)
+    assert Path(done.stdout.strip()).exists()
+    assert not [own for own in found if own.exists()], "those of checkouts that are gone are removed"
+    assert place.exists()
