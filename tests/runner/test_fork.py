@@ -46,6 +46,7 @@ def test_a_fork_is_judged_without_secrets_and_shown(shop: Shop) -> None:
     assert faults.writes() == before, "a fork's run writes nothing"
     environ = json.loads(seen.read_text())
     assert environ["GITHUB_ACTIONS"] == "true", "it is the runner that the training looked at"
+    assert "PYTHONDONTWRITEBYTECODE" not in environ, "every process would compile its libraries anew"
     assert READ not in environ.values()
     assert not [name for name in SECRETS if environ.get(name)]
 
