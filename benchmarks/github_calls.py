@@ -77,9 +77,9 @@ def counted(root: Path, models: int) -> tuple[int, int, int]:
 
 
 def rows() -> list[paired.Row]:
-    """Calls of a run of 1 and of 5 models, and writes of a rerun."""
+    """Calls of a run of 1, 5 and 9 models, and writes of a rerun."""
     made = []
-    for models in (1, 5):
+    for models in (1, 5, 9):
         with tempfile.TemporaryDirectory() as folder:
             first, again, writes = counted(Path(folder), models)
         what = f"{models} model{'s' if models > 1 else ''}"

@@ -16,7 +16,7 @@ USE = re.compile(
     rf"^(?P<pad> *)(?P<dash>- )?uses: {OWN}(?:/actions/(?P<action>[\w-]+))?@v1\n(?P<with> *with:\n)?", re.M
 )
 ON = re.compile(r"^on:\n(?:(?: .*)?\n)+?(?=\n?\S)", re.M)
-HERE = re.compile(r"^ *# What your registry of images .*\n", re.M)
+HERE = re.compile(r"^ *# What your cloud asks for .*\n", re.M)
 STRINGS = {
     "runs-on": ("ubuntu-latest", "The label of the runners."),
     "judge-runs-on": ("", "The label of those that train and judge. [default: runs-on]"),
@@ -79,5 +79,8 @@ def _usage(name: str, text: str) -> Iterator[str]:
         f"    permissions: {{{', '.join(f'{key}: {value}' for key, value in granted.items())}}}",
         *(["    secrets: inherit"] if "secrets." in text else []),
     )
+    waiting: dict[str, Any] = load((ROOT / "workflows" / "publish.yml").read_bytes()).value
+    if document["name"] in waiting["on"]["workflow_run"]["workflows"]:
+        yield f"# In a workflow that must be called {document['name']}, since publish.yml waits for one of that name.\n"
     yield "# With the 'on:' of that file:\n#\n"
     yield from (f"#   {line}\n" for line in lines)

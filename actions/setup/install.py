@@ -1,4 +1,4 @@
-"""Install what a command of this checkout needs into an environment of its own, and print where that is.
+"""Install what a command of this checkout needs, apart from everything of the user's, and print the environment.
 
 Standard library alone: it runs before anything of ours is there. Packages come from the lock, each checked against its
 hash, from the index that pip is set to, or, with MLOPS_CI_WHEELHOUSE, from that folder and nowhere else.
@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+WAYS = "mlops_ci.pth"  # the file in a checkout's environment that says where all else is
 # What each command needs beside the base; one that is named in neither needs the base alone, too.
 BASE = ("affected", "check", "forge", "schema", "serve", "completion")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
@@ -72,7 +73,7 @@ def stages_of(text: str) -> list[str]:
 
 
 def describe(home: Path, extras: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Where the environment is, and the key by which a cache knows it; the key is '' where none is to be asked: all is
+    """Where the packages are, and the key by which a cache knows it; the key is '' where none is to be asked: all is
     here already, or comes from a wheelhouse."""
     place = home / digest()
     have = installed(place)
@@ -87,13 +88,13 @@ def extras_of(commands: Sequence[str]) -> list[str]:
 
 
 def digest() -> str:
-    """What an environment is named by: the lock, and the Python that runs this."""
+    """What the packages' environment is named by: the lock, and the Python that runs this."""
     described = (ROOT / "uv.lock").read_bytes() + f"{sys.version} {sysconfig.get_platform()} {sys.base_prefix}".encode()
     return hashlib.sha256(described).hexdigest()[:16]
 
 
 def ensure(home: Path, extras: Sequence[str], environ: Mapping[str, str]) -> Path:
-    """The environment with at least these extras; at once where it has them."""
+    """This checkout's environment with at least these extras; at once where they are there."""
     place = home / digest()
     have = installed(place)
     if have is None or not set(extras) <= set(have):
@@ -102,8 +103,7 @@ def ensure(home: Path, extras: Sequence[str], environ: Mapping[str, str]) -> Pat
             have = installed(place)
             if have is None or not set(extras) <= set(have):
                 install(place, sorted({*extras, *(have or ())}), environ)
-    link(place)
-    return place
+    return seat(place)
 
 
 def installed(place: Path) -> list[str] | None:
@@ -182,15 +182,52 @@ def run(argv: Sequence[str | Path], environ: Mapping[str, str]) -> None:
         raise Failed("\n  ".join([f"could not set up mlops-ci: {Path(str(argv[0])).name} failed", *lines[-15:]]))
 
 
-def link(place: Path) -> None:
-    """Let the environment import this very checkout: action and package are always the same commit."""
-    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    path = place / "lib" / version / "site-packages" / "mlops_ci_checkout.pth"
-    text = f"{ROOT}\n"
-    if not path.exists() or path.read_text() != text:
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
-        beside.write_text(text)
-        beside.replace(path)
+def seat(place: Path) -> Path:
+    """This very checkout's own seat at the packages: action and package are always the same commit.
+
+    The packages are shared by all checkouts of one lock, and jobs side by side can have several. So each checkout has
+    an environment with nothing in it but the way to the packages and the way to the checkout.
+    """
+    own = place.with_name(f"{place.name}-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:16]}")
+    ways = f"import site; site.addsitedir({str(packages(place))!r})\n{ROOT}\n"
+    if _read(packages(own) / WAYS) != ways or not (own / "bin" / "python").exists():
+        with alone(place.with_name(f"{own.name}.lock")):
+            if _read(packages(own) / WAYS) != ways or not (own / "bin" / "python").exists():
+                make_seat(own, place, ways)
+    return own
+
+
+def make_seat(own: Path, place: Path, ways: str) -> None:
+    """An environment without pip. What finds it half made makes it anew: the ways are written last."""
+    import venv  # late: it is needed once a checkout
+
+    venv.EnvBuilder(clear=True, symlinks=True, with_pip=False).create(own)
+    (own / "bin" / "uv").symlink_to(place / "bin" / "uv")  # before another one that is beside the base Python
+    sweep(place)
+    beside = packages(own) / f"{WAYS}.new"
+    beside.write_text(ways)
+    beside.replace(packages(own) / WAYS)
+
+
+def sweep(place: Path) -> None:
+    """Remove the seats of checkouts that are gone: some runners have a new folder for every job."""
+    for own in place.parent.glob(f"{place.name}-*/"):
+        ways = _read(packages(own) / WAYS).splitlines()
+        if len(ways) == 2 and not Path(ways[1]).exists():
+            shutil.rmtree(own, ignore_errors=True)
+            own.with_name(f"{own.name}.lock").unlink(missing_ok=True)
+
+
+def packages(environment: Path) -> Path:
+    """Where an environment has its packages."""
+    return environment / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def note(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops_ci.backends.github.api import Api
@@ -9,6 +10,7 @@ from mlops_ci.backends.github.checks import Checks
 from mlops_ci.backends.github.deployments import Deployments
 from mlops_ci.backends.github.pulls import Pulls
 from mlops_ci.backends.github.verdicts import Verdicts
+from mlops_ci.errors import BackendError
 from mlops_ci.records.reviewing import CheckRun, Deployed
 
 
@@ -27,8 +29,8 @@ class GitHubReviewing:
         verdicts = Verdicts(self.api)
         return verdicts.write(number, body, marker=marker, head=head, fresh=fresh, fingerprint=fingerprint)
 
-    def check(self, run: CheckRun) -> str:
-        return Checks(self.api).show(run)
+    def checks(self, runs: Sequence[CheckRun]) -> Sequence[str | BackendError]:
+        return Checks(self.api).show(runs)
 
     def deployed(self, deployed: Deployed) -> None:
         Deployments(self.api).record(deployed)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from mlops_ci.errors import BackendError, MissingExtra, MlopsError
+from mlops_ci.errors import BackendError, ConfigError, MissingExtra, MlopsError
 from mlops_ci.io import files
 
 SECONDS = 600.0  # for one silence of the daemon: it compresses a large layer without a word
@@ -30,6 +30,7 @@ def connected(environ: Mapping[str, str], *, without: str = WITHOUT, docs: str =
     client = None
     try:
         client = docker.from_env(environment=dict(environ), timeout=SECONDS)
+        _log_in(client, environ)
         yield client
     except MlopsError:
         raise
@@ -46,6 +47,28 @@ def connected(environ: Mapping[str, str], *, without: str = WITHOUT, docs: str =
     finally:
         if client is not None:
             client.close()
+
+
+def _log_in(client: Any, environ: Mapping[str, str]) -> None:
+    """At the registry that the environment names, for this client alone: nothing is written to disk.
+
+    Raises BackendError in the registry's own words, ConfigError where a part of the login is missing.
+    """
+    given = {name: environ.get(f"MLOPS_CI_REGISTRY{name}", "").strip() for name in ("", "_USERNAME", "_PASSWORD")}
+    if not given["_USERNAME"] and not given["_PASSWORD"]:
+        return
+    import docker
+
+    if missing := [name for name, value in given.items() if not value]:
+        raise ConfigError(
+            f"MLOPS_CI_REGISTRY{missing[0]} is not set, and a login at a registry needs it",
+            hint="MLOPS_CI_REGISTRY is its host, e.g. ghcr.io; with none of the three, docker's own logins hold",
+            docs="build.md#logins",
+        )
+    try:
+        client.login(given["_USERNAME"], given["_PASSWORD"], registry=given[""], reauth=True)
+    except docker.errors.APIError as error:
+        raise BackendError(f"{given['']} lets nobody in as {given['_USERNAME']}: {said(error)}", docs=DOCS) from None
 
 
 def said(error: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,10 @@ DOCS = "kserve.md"
 
 @dataclass(frozen=True)
 class KserveTarget:
-    """Keeps the Deployer port for one environment. `kubeconfig` is what KUBECONFIG says."""
+    """Keeps the Deployer port for one environment. `kubeconfig` is what KUBECONFIG says, or such a file's text."""
 
     environment: Environment
-    kubeconfig: str = ""
+    kubeconfig: str = field(default="", repr=False)
     lease_seconds: int = kube_lease.SECONDS
 
     def serving(self, model: str, environment: str) -> Serving | None:

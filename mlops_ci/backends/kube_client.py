@@ -54,8 +54,11 @@ class KubeClient:
 
     @classmethod
     def open(cls, *, kubeconfig: str, context: str) -> KubeClient:
-        """From `kubeconfig` (files separated as in KUBECONFIG; '' is ~/.kube/config), or, where there is none and no
-        context is asked for, from the service account of the pod that this runs in. Raises BackendError."""
+        """From `kubeconfig` (files separated as in KUBECONFIG, or a file's very text; '' is ~/.kube/config), or, where
+        there is none and no context is asked for, from the service account of the pod that this runs in.
+
+        Raises BackendError.
+        """
         try:
             from kubernetes import client, config
         except ImportError:
@@ -63,7 +66,10 @@ class KubeClient:
         configuration = client.Configuration()
         try:
             try:
-                config.load_kube_config(kubeconfig or None, context or None, configuration, persist_config=False)
+                if "\n" in kubeconfig:
+                    config.load_kube_config_from_dict(_document(kubeconfig), context or None, configuration, False)
+                else:
+                    config.load_kube_config(kubeconfig or None, context or None, configuration, persist_config=False)
             except config.ConfigException:
                 if kubeconfig or context:
                     raise
@@ -194,6 +200,16 @@ def _refused(status: int, body: Any, host: str) -> Refused:
         hint = f"what the deployer must be allowed is in {DOCS}, 'Rights'"
         return Refused(status, f"the cluster forbids it: {message}", causes, hint)
     return Refused(status, f"the cluster refuses: {message}", causes)
+
+
+def _document(text: str) -> Any:
+    """Raises ValueError that quotes nothing of it: it is a secret."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ValueError("the kubeconfig that was given as text is no YAML") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -297,7 +297,13 @@ def _docker(config: Config, environment: Environment | None = None) -> Deployer:
 def _kserve(config: Config, environment: Environment) -> Deployer:
     from mlops_ci.backends.kserve_canary import kserve_target
 
-    return kserve_target(environment, os.environ.get("KUBECONFIG", ""))
+    return kserve_target(environment, _kubeconfig())
+
+
+def _kubeconfig() -> str:
+    """The text of one where a secret gives it, which is no file; else the files that KUBECONFIG names."""
+    text = os.environ.get("MLOPS_CI_KUBECONFIG", "").strip()
+    return f"{text}\n" if text else os.environ.get("KUBECONFIG", "")
 
 
 TARGETS: dict[str, Callable[[Config, Environment], Deployer]] = {"local": _local, "docker": _docker, "kserve": _kserve}
@@ -487,7 +493,7 @@ def cluster(environments: Sequence[tuple[Model, Environment]]) -> ClusterFacts:
     first = environments[0][1]
     options = KserveOptions.of(first.name, first.namespace, first.options)
     try:
-        client = KubeClient.open(kubeconfig=os.environ.get("KUBECONFIG", ""), context=options.context)
+        client = KubeClient.open(kubeconfig=_kubeconfig(), context=options.context)
     except BackendError as error:
         raise UsageError(error.message, hint=error.hint, docs=error.docs) from None
     services = tuple((model.name, environment.name) for model, environment in environments)

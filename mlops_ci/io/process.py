@@ -163,8 +163,12 @@ def running(
 
 
 def detach(argv: Sequence[str | Path], *, cwd: Path, log: Path) -> int:
-    """Start a process that outlives us, in a session of its own, and return its pid. Its output goes to `log`."""
-    words = [str(word) for word in argv]
+    """Start a process that outlives us, in a session of its own, and return its pid. Its output goes to `log`.
+
+    At the end of a job GitHub's runner ends every process that has the job's RUNNER_TRACKING_ID, whatever its session,
+    so this one does not get it.
+    """
+    words = ["env", "-u", "RUNNER_TRACKING_ID", *(str(word) for word in argv)]
     with open(log, "ab") as out:
         child = subprocess.Popen(
             words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True

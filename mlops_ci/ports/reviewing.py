@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from mlops_ci.errors import BackendError
 from mlops_ci.records.reviewing import CheckRun, Deployed
 
 
@@ -27,8 +29,11 @@ class Reviewing(Protocol):
         that is there is written over; None where there is none.
         """
 
-    def check(self, run: CheckRun) -> str:
-        """Show how a check of a commit ended, and return where. A later one of the same name replaces it."""
+    def checks(self, runs: Sequence[CheckRun]) -> Sequence[str | BackendError]:
+        """Show how the checks of one commit ended; of each, in their order, where, or why it can't be shown.
+
+        A later one of the same name replaces it. Raises BackendError where what is there can't be read.
+        """
 
     def deployed(self, deployed: Deployed) -> None:
         """Record where a commit is deployed, and how that stands; a success retires what was there before."""

@@ -46,10 +46,12 @@ def _comment(publication: Publication, reviewing: Reviewing, problems: list[str]
 
 
 def _checks(publication: Publication, reviewing: Reviewing, problems: list[str]) -> tuple[str, ...]:
-    made = []
-    for run in publication.checks:
-        try:
-            made.append(reviewing.check(run))
-        except BackendError as error:
-            problems.append(f"the check '{run.name}' was not written: {error}")
-    return tuple(url for url in made if url)
+    try:
+        made = reviewing.checks(publication.checks)
+    except BackendError as error:
+        problems.append(f"the checks were not written: {error}")
+        return ()
+    for run, found in zip(publication.checks, made, strict=True):
+        if isinstance(found, BackendError):
+            problems.append(f"the check '{run.name}' was not written: {found}")
+    return tuple(url for url in made if isinstance(url, str) and url)

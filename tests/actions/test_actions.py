@@ -76,3 +76,9 @@ def test_every_option_can_be_set_by_the_variable_of_its_name(name: str) -> None:
             flag = max(option.opts, key=len)
             assert option.envvar == variables(name, flag)
             assert option.envvar[0] == f"MLOPS_CI_{name}_{flag[2:]}".upper().replace("-", "_")
+
+
+def test_the_page_has_every_action() -> None:
+    page = (ROOT / "docs/actions.md").read_text("utf-8")
+    uses = {f"mlops-ci/mlops-ci/{path.parent.relative_to(ROOT).as_posix()}".removesuffix("/.") for path in ACTIONS}
+    assert set(re.findall(r"^`uses: (\S+)@v1`$", page, re.M)) == uses

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import uv
 
 from mlops_ci.cli.main import COMMANDS
 
@@ -60,8 +64,6 @@ def test_a_cache_is_asked_for_what_is_not_here(install: ModuleType, tmp_path: Pa
 
 
 def test_the_action_s_script_tells_the_workflow(tmp_path: Path) -> None:
-    import os
-
     env = {**os.environ, "MLOPS_CI_HOME": str(tmp_path / "home"), "GITHUB_OUTPUT": str(tmp_path / "out")}
     script = ROOT / "actions/setup/run"
     done = subprocess.run([script, "--describe", "validate"], env=env, capture_output=True, text=True)
@@ -78,8 +80,6 @@ def test_the_action_s_script_tells_the_workflow(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_it_installs_once_and_grows(tmp_path: Path) -> None:
-    import os
-
     env = {**os.environ, "MLOPS_CI_HOME": str(tmp_path / "home"), "PYTHONPATH": "/nowhere"}
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
@@ -98,8 +98,6 @@ def test_it_installs_once_and_grows(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_wheelhouse_is_the_only_source(tmp_path: Path) -> None:
-    import os
-
     (tmp_path / "wheels").mkdir()
     env = {**os.environ, "MLOPS_CI_HOME": str(tmp_path / "home"), "MLOPS_CI_WHEELHOUSE": str(tmp_path / "wheels")}
     done = subprocess.run([ROOT / "bin/mlops-ci", "schema"], env=env, capture_output=True, text=True)
@@ -107,3 +105,46 @@ def test_a_wheelhouse_is_the_only_source(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[1].startswith("error: could not set up mlops-ci: ")
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "home").glob("*/extras.json"))
+
+
+def test_two_checkouts_at_once_import_each_its_own(install: ModuleType, tmp_path: Path) -> None:
+    """They share the packages; here the one by which uv is found stands for all."""
+    checkouts = [tmp_path / name for name in ("one", "two")]
+    for checkout in checkouts:
+        for name in ("actions/setup/install.py", "uv.lock"):
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, checkout / name)
+        (checkout / "mlops_ci").mkdir()
+        (checkout / "mlops_ci/__init__.py").write_text(f"NAME = {checkout.name!r}\n")
+    words = [sys.executable, "-I", "actions/setup/install.py"]
+    env = {**os.environ, "MLOPS_CI_HOME": str(tmp_path / "home")}
+    place = tmp_path / "home" / install.digest()
+    shared = install.packages(place)
+    (shared / "uv").mkdir(parents=True)
+    shutil.copy(Path(uv.__file__).with_name("_find_uv.py"), shared / "uv/__init__.py")
+    (place / "bin").mkdir()
+    (place / "bin/uv").write_text("the locked one")
+    (place / "extras.json").write_text("[]")
+
+    def seats() -> list[Path]:
+        running = [
+            subprocess.Popen([*words, "schema"], cwd=checkout, env=env, stdout=subprocess.PIPE, text=True)
+            for checkout in checkouts * 2
+        ]
+        return [Path(child.communicate(timeout=60)[0].strip()) for child in running]
+
+    found = seats()
+    assert len(set(found)) == 2
+    ask = "import mlops_ci, uv; print(mlops_ci.NAME, open(uv.find_uv_bin()).read())"
+    for own, checkout in zip(found, checkouts * 2, strict=True):
+        done = subprocess.run([own / "bin/python", "-I", "-c", ask], capture_output=True, text=True, check=True)
+        assert done.stdout.split(maxsplit=1) == [checkout.name, "the locked one\n"]
+    (found[0] / "bin/python").unlink()
+    assert seats() == found, "one that is broken is made anew"
+    assert (found[0] / "bin/python").exists()
+    shutil.rmtree(checkouts[1])
+    checkouts[0].rename(tmp_path / "moved")
+    done = subprocess.run([*words, "schema"], cwd=tmp_path / "moved", env=env, capture_output=True, text=True)
+    assert Path(done.stdout.strip()).exists()
+    assert not [own for own in found if own.exists()], "those of checkouts that are gone are removed"
+    assert place.exists()

@@ -124,6 +124,21 @@ def test_a_job_sets_up_all_that_it_runs(install: Any) -> None:
                     assert set(install.extras_of([word])) <= ready, f"{path.name} {name}: {word}"
 
 
+@pytest.mark.parametrize("path", FILES, ids=names)
+def test_whatever_reads_the_config_has_its_variable(path: Path) -> None:
+    """`${MLFLOW_TRACKING_URI}` without a default is an error wherever it is not set."""
+    for name, job in read(path)["jobs"].items():
+        used = [OWN.fullmatch(step.get("uses", "")) for step in job["steps"]]
+        if {found["path"] for found in used if found} - {"actions/setup", "actions/publish"}:
+            assert job.get("env", {}).get("MLFLOW_TRACKING_URI") == "${{ vars.MLFLOW_TRACKING_URI }}", name
+
+
+def test_who_calls_it_is_told_the_name_that_publish_waits_for() -> None:
+    called = (ROOT / ".github/workflows/pull-request.yml").read_text("utf-8").partition("\nname:")[0]
+    (awaited,) = read(ROOT / "workflows/publish.yml")["on"]["workflow_run"]["workflows"]
+    assert f"that must be called {awaited}, since publish.yml waits" in called
+
+
 def test_a_fork_s_workflow_hands_over_what_publish_reads() -> None:
     judged, published = read(ROOT / "workflows/pull-request.yml"), read(ROOT / "workflows/publish.yml")
     handed = [step["with"] for _, step in steps(judged) if "upload-artifact" in step.get("uses", "")]

@@ -1,4 +1,5 @@
-"""Every workflow and action, as a user has it, is clean for four checkers; and each checker sees what it is for."""
+"""Every workflow and action, as a user has it, and what `init` writes for five repositories, is clean for four
+checkers; and each checker sees what it is for."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.actions import initialised
 from tests.runner import checkers, parts
 from tests.runner.checkers import OWN, Tree
 
@@ -26,7 +28,8 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    return Tree.copied(tmp_path_factory.mktemp("yaml"))
+    folder = tmp_path_factory.mktemp("yaml")
+    return initialised.add(Tree.copied(folder / "tree"), folder / "repositories")
 
 
 @pytest.fixture
@@ -68,3 +71,17 @@ def test_what_users_copy_is_pinned_as_init_pins_it(tree: Tree) -> None:
     texts = [(tree.root / name).read_text("utf-8") for name in tree.workflows]
     assert any(f"uses: {OWN}@{checkers.SHA} # v1.0.0\n" in text for text in texts)
     assert not any("@v1\n" in text for text in texts)
+
+
+def test_init_wrote_what_there_is_to_check(tree: Tree) -> None:
+    found = {
+        kind: {name.rpartition("/")[2].removeprefix(f"{kind}-") for name in tree.workflows if f"/{kind}-" in name}
+        for kind in initialised.KINDS
+    }
+    least = {"pull-request.yml", "publish.yml", "merge.yml"}
+    assert found["script"] == found["pipeline"] == found["two"] == least
+    assert found["everything"] == {f"{name}.yml" for name in initialised.ALL}
+    assert found["taken"] == {"pull-request.yml", "models-publish.yml", "models-merge.yml"}
+    texts = {name: (tree.root / name).read_text("utf-8") for name in tree.workflows}
+    assert "branches: [trunk]\n" in texts[".github/workflows/pipeline-merge.yml"]
+    assert 'branches: ["#1"]\n' in texts[".github/workflows/taken-models-merge.yml"].replace("'", '"')

@@ -128,26 +128,46 @@ def test_what_a_cut_leaves_open_is_closed(opener: str) -> None:
 
 def test_a_check_is_shown_once_and_replaced_by_a_later_one(place: GitHubPlace, reviewing: GitHubReviewing) -> None:
     run = a_check(place)
-    url = reviewing.check(run)
-    assert reviewing.check(run) == url
+    (url,) = reviewing.checks([run])
+    assert reviewing.checks([run]) == [url]
     (first,) = place.repo.checks
     assert (first["conclusion"], first["status"], first["output"]["title"]) == ("failure", "completed", run.title)
     assert first["annotations"][0]["start_line"] == 14
-    reviewing.check(replace(run, conclusion=Conclusion.SUCCESS, annotations=()))
-    reviewing.check(run)
+    reviewing.checks([replace(run, conclusion=Conclusion.SUCCESS, annotations=())])
+    reviewing.checks([run])
     assert [item["conclusion"] for item in place.repo.checks] == ["failure", "success", "failure"]
 
 
 @each_loss
 def test_a_check_is_there_once(place: GitHubPlace, reviewing: GitHubReviewing, lost: dict[str, object]) -> None:
     place.hub.faults.add(method="POST", path="/check-runs", **lost)
-    reviewing.check(a_check(place))
+    reviewing.checks([a_check(place)])
     assert len(place.repo.checks) == 1
+
+
+def test_all_checks_of_a_commit_are_listed_once(place: GitHubPlace, reviewing: GitHubReviewing) -> None:
+    """Also where more than a page of somebody else's stand there, and one that GitHub refuses is its own fault."""
+    one = a_check(place)
+    runs = [replace(one, name=f"mlops-ci / model-{number:03}") for number in range(120)]
+    log = place.hub.faults.log
+    place.hub.faults.add(method="POST", path="/check-runs", status=422)
+    refused, *shown = reviewing.checks(runs)
+    assert isinstance(refused, BackendError)
+    assert [item["name"] for item in place.repo.checks] == [run.name for run in runs[1:]]
+    log.clear()
+    again = reviewing.checks(runs)
+    assert again[1:] == shown
+    asked = [path for method, path, *_ in log if method == "GET" and "/check-runs" in path]
+    assert len(asked) == 2, "two pages"
+    assert len(place.repo.checks) == len(runs)
+    log.clear()
+    reviewing.checks([])
+    assert not log
 
 
 def test_nine_annotations_and_how_many_more(place: GitHubPlace, reviewing: GitHubReviewing) -> None:
     (one,) = a_check(place).annotations
-    reviewing.check(a_check(place, annotations=tuple(replace(one, line=number) for number in range(1, 31))))
+    reviewing.checks([a_check(place, annotations=tuple(replace(one, line=number) for number in range(1, 31)))])
     made = place.repo.checks[0]["annotations"]
     assert (len(made), made[-1]["title"]) == (10, "21 more")
     assert len(shown((one,) * 10)) == 10
@@ -155,7 +175,7 @@ def test_nine_annotations_and_how_many_more(place: GitHubPlace, reviewing: GitHu
 
 
 def test_a_check_that_says_too_much_is_cut(place: GitHubPlace, reviewing: GitHubReviewing) -> None:
-    reviewing.check(a_check(place, title="t" * 400, summary="s" * 70_000, text="x\n" * 70_000))
+    reviewing.checks([a_check(place, title="t" * 400, summary="s" * 70_000, text="x\n" * 70_000)])
     output = place.repo.checks[0]["output"]
     assert len(output["title"]) == 255
     assert max(len(output["summary"]), len(output["text"])) <= BUDGET
@@ -166,11 +186,11 @@ def test_a_personal_token_makes_a_status_instead(place: GitHubPlace) -> None:
     api = Api(replace(place.access, kind=TokenKind.PERSONAL, token="ghp_ann"))
     run = a_check(place, title="t" * 200)
     for _ in range(2):
-        assert GitHubReviewing(api).check(run) == run.url
+        assert GitHubReviewing(api).checks([run]) == [run.url]
     (made,) = place.repo.statuses
     assert (made["context"], made["state"], len(made["description"])) == (run.name, "failure", 140)
-    GitHubReviewing(api).check(replace(run, conclusion=Conclusion.SUCCESS))
-    GitHubReviewing(api).check(run)
+    GitHubReviewing(api).checks([replace(run, conclusion=Conclusion.SUCCESS)])
+    GitHubReviewing(api).checks([run])
     assert [item["state"] for item in place.repo.statuses] == ["failure", "success", "failure"]
 
 
@@ -178,7 +198,7 @@ def test_a_personal_token_makes_a_status_instead(place: GitHubPlace) -> None:
 def test_a_status_is_there_once(place: GitHubPlace, lost: dict[str, object]) -> None:
     place.hub.token("ghp_ann", "ann")
     place.hub.faults.add(method="POST", path="/statuses", **lost)
-    GitHubReviewing(Api(replace(place.access, kind=TokenKind.PERSONAL, token="ghp_ann"))).check(a_check(place))
+    GitHubReviewing(Api(replace(place.access, kind=TokenKind.PERSONAL, token="ghp_ann"))).checks([a_check(place)])
     assert len(place.repo.statuses) == 1
 
 

@@ -153,6 +153,15 @@ def test_nobody_there_is_told_with_the_address_alone(server: Server, tmp_path: P
         client.get("/api")
 
 
+def test_a_kubeconfig_may_be_given_as_its_text(server: Server, tmp_path: Path) -> None:
+    text = config_of(server, tmp_path).read_text() + "\n"
+    assert KubeClient.open(kubeconfig=text, context="here").host == f"127.0.0.1:{server.server_address[1]}"
+    for wrong in (f"token: {TOKEN}\n  x: [", f"- {TOKEN}\n", f"users: {TOKEN}\nclusters: 1\n"):
+        with pytest.raises(BackendError, match="no cluster is configured: ") as caught:
+            KubeClient.open(kubeconfig=wrong, context="")
+        assert TOKEN not in f"{caught.value}{caught.value.hint}"
+
+
 @pytest.mark.parametrize("kubeconfig", ["nowhere", "broken"])
 def test_a_kubeconfig_that_says_nothing_is_named(tmp_path: Path, kubeconfig: str) -> None:
     (tmp_path / "broken").write_text("- not\n- a\n- config\n")

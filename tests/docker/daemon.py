@@ -78,11 +78,18 @@ def daemon() -> Iterator[Daemon]:
 
 
 @contextlib.contextmanager
-def registry(port: int, folder: Path) -> Iterator[str]:
-    """A registry that keeps its files in `folder`; yields `127.0.0.1:PORT`, the first part of an image's name."""
+def registry(port: int, folder: Path, people: str = "") -> Iterator[str]:
+    """A registry that keeps its files in `folder`; yields `127.0.0.1:PORT`, the first part of an image's name.
+
+    With `people`, lines of `name:bcrypt`, it lets nobody else in.
+    """
     need("docker-registry")
     config = folder / "registry.yml"
-    config.write_text(REGISTRY.format(folder=folder / "registry", port=port), "utf-8")
+    text = REGISTRY.format(folder=folder / "registry", port=port)
+    if people:
+        (folder / "people").write_text(people)
+        text += f"auth: {{htpasswd: {{realm: tests, path: {folder / 'people'}}}}}\n"
+    config.write_text(text, "utf-8")
     log = folder / "registry.log"
     with _running(["docker-registry", "serve", str(config)], log) as process:
         _wait(process, log, lambda: _serves(port))
@@ -119,6 +126,6 @@ def _answers(found: Daemon) -> bool:
 
 def _serves(port: int) -> bool:
     try:
-        return http.call("GET", f"http://127.0.0.1:{port}/v2/").status == 200
+        return http.call("GET", f"http://127.0.0.1:{port}/v2/").status in (200, 401)
     except BackendError:
         return False

@@ -122,3 +122,20 @@ def test_a_failing_child_is_quoted(tmp_path: Path) -> None:
 def test_what_is_inherited_is_a_copy() -> None:
     process.inherited()["MLOPS_CI_TEST"] = "1"
     assert "MLOPS_CI_TEST" not in os.environ
+
+
+def test_what_outlives_us_outlives_the_job_of_a_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runner ends whatever has the job's RUNNER_TRACKING_ID; all else of the environment is kept."""
+    monkeypatch.setenv("RUNNER_TRACKING_ID", "github_0")
+    monkeypatch.setenv("KEPT", "x")
+    code = (
+        "import os, signal; print(os.environ.get('RUNNER_TRACKING_ID'), os.environ['KEPT'], flush=True); signal.pause()"
+    )
+    pid = process.detach([sys.executable, "-c", code], cwd=tmp_path, log=tmp_path / "log")
+    end = time.monotonic() + 10
+    while not (said := (tmp_path / "log").read_text()) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert said == "None x\n"
+    assert os.getsid(pid) == pid
+    os.kill(pid, signal.SIGKILL)
+    assert gone(pid)

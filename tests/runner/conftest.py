@@ -20,7 +20,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    return Machine.prepared(tmp_path_factory.mktemp("runner"), shared / "act")
+    return Machine.prepared(tmp_path_factory.mktemp("runner"), shared / "act", quick=True)
 
 
 @pytest.fixture

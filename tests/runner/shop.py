@@ -47,19 +47,34 @@ def own_tree(folder: Path) -> Path:
     return folder
 
 
+def compiled(tree: Path) -> None:
+    """Compile our package: the runner copies it for every job, as GitHub's does, and each job would do so anew."""
+    words = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(tree / "mlops_ci")]
+    subprocess.run([sys.executable, *words], check=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What all runs share: the runner, and the folder of programs that its jobs find."""
+    """What all runs share: the runner, the folder of programs that its jobs find, and where our actions set up."""
 
     act: Act
     path: str
+    home: Path
 
     @classmethod
-    def prepared(cls, folder: Path, cache: Path) -> Machine:
-        """The built runner with this checkout as our actions; `cache` is kept from run to run."""
-        actions = {f"{OWN}@v1": own_tree(folder / "own"), **standins.written(folder / "others")}
+    def prepared(cls, folder: Path, cache: Path, *, quick: bool = False) -> Machine:
+        """The built runner with this checkout as our actions, compiled where it is to be quick rather than as at
+        GitHub; `cache` is kept from run to run.
+
+        What our actions set up is kept from session to session, as the tool cache of a self-hosted runner is.
+        """
+        own = own_tree(folder / "own")
+        if quick:
+            compiled(own)
+        actions = {f"{OWN}@v1": own, **standins.written(folder / "others")}
         act = Act(program=parts.program(parts.home(os.environ), "act"), cache=cache, actions=actions)
-        return cls(act=act, path=machine_path(folder / "bin"))
+        home = Path(os.environ["MLOPS_CI_CACHE"]) / "actions"
+        return cls(act=act, path=machine_path(folder / "bin"), home=home)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +162,9 @@ class Shop:
         commit: str,
         *,
         secrets: Mapping[str, str] = SECRETS,
+        variables: Mapping[str, str] | None = None,
     ) -> Run:
-        """One run of the repository's own copy of a workflow at a commit."""
+        """One run of the repository's own copy of a workflow at a commit; `variables` in place of its own."""
         checkout = self.folder / f"run-{next(self.runs)}"
         bare = self.repo.bare
         subprocess.run(["git", "clone", "-q", "--no-checkout", bare.path, checkout], check=True)
@@ -159,6 +175,7 @@ class Shop:
         environ = {
             "GITHUB_API_URL": server.api_url,
             "GITHUB_GRAPHQL_URL": server.graphql_url,
+            "MLOPS_CI_HOME": str(self.machine.home),
             "NO_PROXY": "127.0.0.1",
             "PATH": self.machine.path,
             "RUNNER_TEST_SERVER": server.address,
@@ -172,7 +189,7 @@ class Shop:
             checkout=checkout,
             environ=environ,
             secrets={"GITHUB_TOKEN": TOKEN, **secrets},
-            variables={"MLFLOW_TRACKING_URI": self.tracking},
+            variables={"MLFLOW_TRACKING_URI": self.tracking} if variables is None else variables,
         )
 
     def comments(self, pull: Pull) -> list[Comment]:

@@ -41,11 +41,12 @@ def test_a_fork_is_judged_without_secrets_and_shown(shop: Shop) -> None:
     shop.forked(pull, branch)
     before = faults.writes()
 
-    judged = shop.pull_request(pull, "opened", secrets={"GITHUB_TOKEN": READ})
+    judged = shop.pull_request(pull, "opened", secrets={"GITHUB_TOKEN": READ}, variables={})
     assert judged.jobs == {"affected": "success", "judge": "success", "verdict": "success"}, judged.text
     assert faults.writes() == before, "a fork's run writes nothing"
     environ = json.loads(seen.read_text())
     assert environ["GITHUB_ACTIONS"] == "true", "it is the runner that the training looked at"
+    assert "PYTHONDONTWRITEBYTECODE" not in environ, "every process would compile its libraries anew"
     assert READ not in environ.values()
     assert not [name for name in SECRETS if environ.get(name)]
 

@@ -9,7 +9,7 @@ from tests.github.hub import Pull
 from tests.runner.act import Run
 from tests.runner.shop import Shop, configure
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
 GREEN = {"affected": "success", "judge": "success", "report": "success", "verdict": "success"}
 LOOP = "mlops-ci/mlops-ci@v1"
 
@@ -66,10 +66,18 @@ def red_then_green(shop: Shop) -> Pull:
 def two_merges_in_a_row(shop: Shop) -> str:
     """Two pull requests merged before either is shipped, and the run of the older one comes last.
 
-    The model digest of the newer one.
+    The model digest of the newer one. The older one was judged on a laptop, by the same command.
     """
-    before, _ = judged_and_merged(shop, "better", params("ab"))
-    between, newest = judged_and_merged(shop, "near", params("ab", c=1.01))
+    changed(shop, "better", params("ab"))
+    shop.person.mlops("pull-request")
+    before = shop.merge(shop.open("better", "Try better"))
+
+    changed(shop, "near", params("ab", c=1.01))
+    pull = shop.open("near", "Try near")
+    run = shop.pull_request(pull, "opened")
+    assert run.jobs == GREEN, run.text
+    between, newest = shop.merge(pull), run.step("judge", LOOP).outputs["model-digest"]
+
     newer = shop.pushed(between)
     assert newer.jobs == {"ship": "success"}, newer.text
     assert shop.served()["staging"] == newest
@@ -78,12 +86,8 @@ def two_merges_in_a_row(shop: Shop) -> str:
     return newest
 
 
-def judged_and_merged(shop: Shop, branch: str, changed: str) -> tuple[str, str]:
-    """(`main` before the merge, the model digest of what was judged)."""
+def changed(shop: Shop, branch: str, parameters: str) -> None:
+    """A branch with other parameters."""
     shop.person.branch(branch)
-    shop.person.write("params.yaml", changed)
+    shop.person.write("params.yaml", parameters)
     shop.person.commit(f"Try {branch}")
-    pull = shop.open(branch, f"Try {branch}")
-    run = shop.pull_request(pull, "opened")
-    assert run.jobs == GREEN, run.text
-    return shop.merge(pull), run.step("judge", LOOP).outputs["model-digest"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mlops_ci.backends.github.api import Api
 from mlops_ci.backends.github.budget import fit
+from mlops_ci.errors import BackendError
 from mlops_ci.records.github import TokenKind
 from mlops_ci.records.reviewing import Annotation, CheckRun, Conclusion, shown
 
@@ -18,6 +19,7 @@ GREEN = (Conclusion.SUCCESS, Conclusion.NEUTRAL, Conclusion.SKIPPED)
 LONGEST_DESCRIPTION = 140
 LONGEST_TITLE = 255
 LONGEST_MESSAGE = 4_000
+Listed = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,45 @@ class Checks:
 
     api: Api
 
-    def show(self, run: CheckRun) -> str:
-        """Personal tokens may not make check runs: theirs is a commit status of the same name."""
-        return self._status(run) if self.api.access.kind is TokenKind.PERSONAL else self._run(run)
+    def show(self, runs: Sequence[CheckRun]) -> list[str | BackendError]:
+        """Personal tokens may not make check runs: theirs are commit statuses of the same names.
 
-    def _run(self, run: CheckRun) -> str:
+        What a commit has is listed once for all of its checks.
+        """
+        if not runs:
+            return []
+        personal = self.api.access.kind is TokenKind.PERSONAL
+        there = self._statuses(runs[0].head) if personal else self._runs(runs[0].head, *(run.name for run in runs))
+        return [self._shown(run, there, self._status if personal else self._run) for run in runs]
+
+    def _shown(self, run: CheckRun, there: Listed, write: Callable[[CheckRun, Listed], str]) -> str | BackendError:
+        try:
+            return write(run, there)
+        except BackendError as error:
+            return error
+
+    def _run(self, run: CheckRun, there: Listed) -> str:
         body = _body(run)
-        found = self._there(run, body["external_id"])
+
+        def same(listed: Listed) -> Mapping[str, Any] | None:
+            """The run of this name that is shown, where it says the same."""
+            named = [item for item in listed if item["name"] == run.name]
+            latest: Mapping[str, Any] = max(named, key=lambda item: int(item["id"]), default={})
+            return latest if latest.get("external_id") == body["external_id"] else None
+
+        found = same(there)
         if found is None:
-            found = self.api.make("check-runs", body, made=lambda: self._there(run, body["external_id"]))
+            found = self.api.make("check-runs", body, made=lambda: same(self._runs(run.head, run.name)))
         return str(found["html_url"] or "")
 
-    def _there(self, run: CheckRun, name: str) -> Mapping[str, Any] | None:
-        """The run of this name that is shown, where it is ours and says the same."""
-        path = f"commits/{run.head}/check-runs"
-        found = self.api.pages(path, key="check_runs", check_name=run.name, filter="latest")
+    def _runs(self, head: str, *names: str) -> Listed:
+        """Our own check runs of a commit; where one name is wanted, GitHub picks it out."""
+        query = {"check_name": names[0]} if len(names) == 1 else {}
+        found = self.api.pages(f"commits/{head}/check-runs", key="check_runs", filter="latest", **query)
         us = self.api.login.removesuffix(BOT)
-        ours = [item for item in found if (item["app"] or {}).get("slug") == us]
-        latest: Mapping[str, Any] = max(ours, key=lambda item: int(item["id"]), default={})
-        return latest if latest.get("external_id") == name else None
+        return [item for item in found if (item["app"] or {}).get("slug") == us]
 
-    def _status(self, run: CheckRun) -> str:
+    def _status(self, run: CheckRun, there: Listed) -> str:
         body = {
             "context": run.name,
             "state": "success" if run.conclusion in GREEN else "failure",
@@ -56,14 +76,16 @@ class Checks:
         if run.url:
             body["target_url"] = run.url
 
-        def there() -> Mapping[str, Any] | None:
-            found = self.api.pages(f"commits/{run.head}/statuses")
-            latest: Mapping[str, Any] = next((item for item in found if item["context"] == run.name), {})
+        def same(listed: Listed) -> Mapping[str, Any] | None:
+            latest: Mapping[str, Any] = next((item for item in listed if item["context"] == run.name), {})
             return latest if all(latest.get(key) == value for key, value in body.items()) else None
 
-        if there() is None:
-            self.api.make(f"statuses/{run.head}", body, made=there)
+        if same(there) is None:
+            self.api.make(f"statuses/{run.head}", body, made=lambda: same(self._statuses(run.head)))
         return run.url
+
+    def _statuses(self, head: str) -> Listed:
+        return self.api.pages(f"commits/{head}/statuses")
 
 
 def _body(run: CheckRun) -> dict[str, Any]:
