@@ -33,9 +33,7 @@ def _token(facts: AccessFacts, *, opens: bool) -> Finding:
         what = f"the workflow's own ({facts.source})"
         if not opens:
             return ok(GROUP, "token", what)
-        message = (
-            "GitHub starts no workflow for pull requests that it opens, so promotions and retrainings stay unjudged"
-        )
+        message = "GitHub starts no workflow for pull requests that it opens, so required checks wait there"
         return warning(GROUP, "token", f"{what}: {message}", f"{APP}; or close such a request and open it again")
     if facts.kind is TokenKind.APP:
         return ok(GROUP, "token", f"an App's ({facts.source}): workflows run for pull requests that it opens")
