@@ -35,7 +35,7 @@ A step fails with the command's [exit code](errors.md). Write a commit's SHA in 
 ## Inputs that actions share
 
 {shared}"""
-RUN = ("pull-request", "merge", "plan", "status")
+RUN = ("pull-request", "merge", "plan", "status", "drift", "retrain")
 
 
 def actions() -> dict[str, str]:
@@ -122,6 +122,11 @@ def umbrella() -> str:
     env["MLOPS_CI_RUN"] = "${{ inputs.run || inputs.stage }}"
     text = "GitOps for machine learning: judge models in pull requests, ship what was reviewed."
     return document("mlops-ci", text, inputs, env, '"$GITHUB_ACTION_PATH/bin/mlops-ci" "$MLOPS_CI_RUN"')
+
+
+def needy(name: str) -> bool:
+    """Whether a command has an option that must be given: the action in the root has the shared ones alone."""
+    return any(option.required for option in options_of(name))
 
 
 def document(name: str, description: str, inputs: Mapping[str, Any], env: Mapping[str, str], run: str) -> str:

@@ -77,10 +77,18 @@ def _usage(name: str, text: str) -> Iterator[str]:
         f"  {Path(name).stem}:",
         f"    uses: {OWN}/.github/workflows/{name}@v1",
         f"    permissions: {{{', '.join(f'{key}: {value}' for key, value in granted.items())}}}",
-        *(["    secrets: inherit"] if "secrets." in text else []),
+        *_handed(text),
     )
     waiting: dict[str, Any] = load((ROOT / "workflows" / "publish.yml").read_bytes()).value
     if document["name"] in waiting["on"]["workflow_run"]["workflows"]:
         yield f"# In a workflow that must be called {document['name']}, since publish.yml waits for one of that name.\n"
     yield "# With the 'on:' of that file:\n#\n"
     yield from (f"#   {line}\n" for line in lines)
+
+
+def _handed(text: str) -> Iterator[str]:
+    """The secrets by name: `inherit` would hand over all there are, and works within one organisation alone. Those of
+    an environment are taken by the called job itself, which names it."""
+    if secrets := sorted(set(re.findall(r"secrets\.(\w+)", text))):
+        yield "    secrets:"
+        yield from (f"      {name}: ${{{{ secrets.{name} }}}}" for name in secrets)

@@ -133,6 +133,15 @@ def test_whatever_reads_the_config_has_its_variable(path: Path) -> None:
             assert job.get("env", {}).get("MLFLOW_TRACKING_URI") == "${{ vars.MLFLOW_TRACKING_URI }}", name
 
 
+@pytest.mark.parametrize("path", FILES, ids=names)
+def test_no_secret_reaches_a_step_that_does_not_need_it(path: Path) -> None:
+    document = read(path)
+    shared = [document.get("env", {}), *(job.get("env", {}) for job in document["jobs"].values())]
+    for value in (value for env in shared for value in env.values()):
+        assert "secrets." not in str(value)
+        assert "github.token" not in str(value)
+
+
 def test_who_calls_it_is_told_the_name_that_publish_waits_for() -> None:
     called = (ROOT / ".github/workflows/pull-request.yml").read_text("utf-8").partition("\nname:")[0]
     (awaited,) = read(ROOT / "workflows/publish.yml")["on"]["workflow_run"]["workflows"]
