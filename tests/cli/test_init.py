@@ -221,7 +221,7 @@ def test_a_dvc_pipeline_with_parameters(repository: Make) -> None:
     )
     said = made.mlops("init", "--yes", "--pin", PIN)
     assert "no DVC remote" not in said
-    assert "suggest-suite data/train.csv" in said
+    assert "suggest-suite data/train.csv" in " ".join(said.split())
     model = made.config()["churn"]
     assert model["train"] == {"target": "fit-model", "data": ["data/train.csv"]}
     assert model["evaluate"]["holdout"] == "data/holdout.csv"  # type: ignore[index]
