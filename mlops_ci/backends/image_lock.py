@@ -11,6 +11,7 @@ from mlops_ci.backends.image_base import Base
 from mlops_ci.backends.uv_environments import does_not_fit, unsolved, uv_binary
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io import files, process
+from mlops_ci.ports import for_user_code
 from mlops_ci.ports.building import Described
 
 UV_LIBC = (40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 28, 17)  # the minor versions of the C library that uv knows
@@ -74,7 +75,8 @@ class Locker:
 
     def _uv(self, words: Sequence[str | Path], cwd: Path, beside: Sequence[str] = ()) -> None:
         """Run uv. `beside` is what must fit what was decided before."""
-        env = {key: value for key, value in self.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        allowed = for_user_code(self.environ)  # a project whose metadata is dynamic runs its own code
+        env = {key: value for key, value in allowed.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
         done = process.run([uv_binary(), *words, "--quiet"], cwd=cwd, env=env, timeout=SECONDS)
         if done.code == 0:
             return

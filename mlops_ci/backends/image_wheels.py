@@ -15,7 +15,7 @@ from mlops_ci.backends.image_lock import DOCS, Locker, pip_platforms, without_pa
 from mlops_ci.backends.image_sbom import packages_of
 from mlops_ci.errors import BackendError, MissingExtra
 from mlops_ci.io import files, process
-from mlops_ci.ports import Say
+from mlops_ci.ports import Say, for_user_code
 from mlops_ci.ports.building import Described
 
 MARKER = ".complete"
@@ -95,7 +95,8 @@ class WheelShelf:
 
     def _environ(self) -> dict[str, str]:
         """uv found the versions; pip is to look where uv did."""
-        env = {key: value for key, value in self.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+        allowed = for_user_code(self.environ)
+        env = {key: value for key, value in allowed.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
         for name, others in (
             ("PIP_INDEX_URL", ("UV_DEFAULT_INDEX", "UV_INDEX_URL")),
             ("PIP_EXTRA_INDEX_URL", ("UV_INDEX", "UV_EXTRA_INDEX_URL")),

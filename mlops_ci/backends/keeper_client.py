@@ -15,6 +15,7 @@ from typing import Any
 
 from mlops_ci.errors import BackendError
 from mlops_ci.io import clock, process
+from mlops_ci.ports import for_user_code
 
 PATIENCE = 15.0  # seconds for a keeper to come up
 SCRIPT = Path(process.__file__).with_name("keeper.py")
@@ -53,7 +54,8 @@ class KeeperClient:
         if not self.alive():
             self.sweep()
             words: list[str | Path] = [process.own_python(), "-I", "-S", SCRIPT, self.folder, host, str(port)]
-            process.detach(words, cwd=self.folder, log=self.folder / "keeper.log")
+            variables = for_user_code(process.inherited())  # the servers that it starts get them
+            process.detach(words, cwd=self.folder, env=variables, log=self.folder / "keeper.log")
         known = self._wait()
         return whole(known, "port")
 

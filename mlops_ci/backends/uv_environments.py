@@ -15,7 +15,7 @@ from pathlib import Path
 from mlops_ci.errors import BackendError, ConfigError, MissingExtra
 from mlops_ci.io import files as whole
 from mlops_ci.io import process
-from mlops_ci.ports import Interpreter, Say
+from mlops_ci.ports import Interpreter, Say, for_user_code
 
 MARKER = ".complete"
 NAME = re.compile(r"[=<>!~\[; ]")  # what ends a package's name in a requirement
@@ -57,7 +57,7 @@ class UvEnvironments:
         """An interpreter of the user's is used as it is: nothing is installed into it."""
         name = NAME.split(requirement, maxsplit=1)[0]
         look = f"import importlib.metadata as m; m.version({name!r})"
-        if process.run([python, "-c", look], cwd=Path("/"), timeout=60).code != 0:
+        if process.run([python, "-c", look], cwd=Path("/"), env=self._environ(), timeout=60).code != 0:
             raise ConfigError(
                 f"{python} lacks {name}, which serves the model",
                 hint=f"{python} -m pip install '{requirement}', or describe the environment in a requirements file",
@@ -65,7 +65,7 @@ class UvEnvironments:
             )
 
     def _version(self, python: Path) -> str:
-        done = process.run([python, "-I", "-S", "-c", VERSION], cwd=Path("/"), timeout=60)
+        done = process.run([python, "-I", "-S", "-c", VERSION], cwd=Path("/"), env=self._environ(), timeout=60)
         if done.code != 0:
             raise ConfigError(f"{python} is not a Python that runs", docs="configuration.md#train")
         return done.stdout.strip()
@@ -126,7 +126,9 @@ class UvEnvironments:
         self._uv(words, directory, say, beside=", ".join(extra))
 
     def _environ(self) -> dict[str, str]:
-        return {key: value for key, value in self.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        """Building a package runs its code."""
+        allowed = for_user_code(self.environ)
+        return {key: value for key, value in allowed.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
 
     def _uv(
         self, words: Sequence[str | Path], directory: Path, say: Say, home: Path | None = None, *, beside: str = ""

@@ -162,16 +162,21 @@ def running(
             child.stdin.close()
 
 
-def detach(argv: Sequence[str | Path], *, cwd: Path, log: Path) -> int:
+def detach(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
     """Start a process that outlives us, in a session of its own, and return its pid. Its output goes to `log`.
 
     At the end of a job GitHub's runner ends every process that has the job's RUNNER_TRACKING_ID, whatever its session,
     so this one does not get it.
     """
-    words = ["env", "-u", "RUNNER_TRACKING_ID", *(str(word) for word in argv)]
     with open(log, "ab") as out:
         child = subprocess.Popen(
-            words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            [str(word) for word in argv],
+            cwd=cwd,
+            env={name: value for name, value in env.items() if name != "RUNNER_TRACKING_ID"},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     child.returncode = 0  # it is nobody's to wait for; without this, Popen warns when it is forgotten
     return child.pid

@@ -16,6 +16,7 @@ from mlops_ci.ports.say import Say
 from mlops_ci.ports.scoring import Asked, MeasuringJob, Scorer, ScoringJob, ServerTrial, TrialJob
 from mlops_ci.ports.tracking import Registry, Tracker, TrainedModel
 from mlops_ci.ports.training import Environments, Interpreter, Pipeline, PipelineJob, PipelineRun
+from mlops_ci.ports.user_code import for_user_code
 
 __all__ = [
     "Asked",
@@ -52,4 +53,5 @@ __all__ = [
     "TrainedModel",
     "TrialJob",
     "Validator",
+    "for_user_code",
 ]

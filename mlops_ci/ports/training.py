@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from mlops_ci.ports.say import Say
+from mlops_ci.ports.user_code import for_user_code
 from mlops_ci.records.training import PipelineStage
+
+OUR_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +24,8 @@ class Interpreter:
     description: str
 
     def environ(self, base: Mapping[str, str]) -> dict[str, str]:
-        """`base` with this environment in front on PATH, and nothing of ours leaking in."""
-        env = {
-            k: v for k, v in base.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-        }
+        """`base` with this environment in front on PATH, and nothing of ours leaking in, credentials least of all."""
+        env = {k: v for k, v in for_user_code(base).items() if k not in OUR_PYTHON}
         env["PATH"] = f"{self.path.parent}:{base.get('PATH', '')}"
         env["VIRTUAL_ENV"] = str(self.path.parent.parent)
         return env

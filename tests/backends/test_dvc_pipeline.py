@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,22 @@ def test_a_failing_stage_shows_its_name_its_code_its_last_lines_and_its_log(tiny
     assert "stage 'train' failed with exit 7" in said
     assert said.count("| line ") == 20
     assert "the whole log: .mlops/logs/toy/train.log" in said
+
+
+def test_a_stage_gets_the_users_credentials_and_none_of_the_jobs(stocked: Person) -> None:
+    """And DVC pulls and pushes in the same run."""
+    ours = ("GITHUB_TOKEN", "MLOPS_CI_APP_PRIVATE_KEY", "MLOPS_CI_KUBECONFIG", "MLOPS_CI_REGISTRY_PASSWORD")
+    theirs = ("AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD")
+    variables = {**dict.fromkeys((*ours, *theirs), "x"), "GITHUB_ENV": str(stocked.home.parent / "env")}
+    told = "import json, os, pathlib\npathlib.Path('../told.json').write_text(json.dumps(dict(os.environ)))\n"
+    stocked.write("prepare.py", told + (stocked.home / "prepare.py").read_text())
+    stocked.commit("Tell what a stage is given")
+    there = replace(clone(stocked, "other"), environ=variables)
+    train(there)
+    given = json.loads((stocked.home.parent / "told.json").read_text())
+    assert {name for name in theirs if name in given} == set(theirs)
+    assert {name for name in (*ours, "GITHUB_ENV") if name in given} == set()
+    assert (stocked.home.parent / "remote/runs").is_dir(), "what ran was pushed"
 
 
 def test_dvcs_advice_is_kept_in_the_log_and_off_the_terminal(stocked: Person) -> None:

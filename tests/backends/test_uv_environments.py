@@ -181,3 +181,28 @@ def test_requirements_that_do_not_exist_are_no_matter_of_what_serves(repository:
     repository.write("requirements.txt", "six==99\n")
     with pytest.raises(BackendError, match="could not be built"):
         builder.prepare(repository.home, ("requirements.txt",), extra=("toolz==1.0.0",))
+
+
+def test_neither_a_package_that_is_built_nor_a_python_of_the_users_gets_the_jobs_credentials(
+    repository: Person, builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "x")
+    monkeypatch.setenv("MLOPS_CI_APP_PRIVATE_KEY", "x")
+    monkeypatch.setenv("UV_TEST_KEPT", "x")
+    told = repository.home.parent / "told"
+    system = '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
+    repository.write("package/pyproject.toml", PROJECT + system)
+    repository.write(
+        "package/own.py", f"import os\nopen({str(told)!r}, 'a').write('\\n'.join(os.environ))\nraise SystemExit(1)\n"
+    )
+    repository.write("requirements.txt", "./package\n")
+    with pytest.raises(BackendError, match="could not be built"):
+        builder.prepare(repository.home, ("requirements.txt",))
+    built = set(told.read_text().split("\n"))
+    told.unlink()
+    repository.write("python", f'#!/bin/sh\nenv | cut -d= -f1 >> {told}\nexec {sys.executable} "$@"\n')
+    (repository.home / "python").chmod(0o755)
+    builder.prepare(repository.home, (), "python", extra=("pytest",))
+    for given in (built, set(told.read_text().split("\n"))):
+        assert "UV_TEST_KEPT" in given
+        assert not {"GITHUB_TOKEN", "MLOPS_CI_APP_PRIVATE_KEY"} & given

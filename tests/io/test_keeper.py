@@ -238,3 +238,22 @@ def test_a_broken_answer_is_an_error_of_ours(tmp_path: Path, answer: bytes) -> N
             KeeperClient(folder=tmp_path).start(server("x"), timeout=30)
         speaking.join()
         shutil.rmtree(Path(path).parent)
+
+
+def test_neither_the_keeper_nor_what_it_serves_has_the_credentials_of_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("needs /proc, which shows the variables of a process")
+    monkeypatch.setenv("GITHUB_TOKEN", "x")
+    monkeypatch.setenv("MLOPS_CI_KUBECONFIG", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    client = KeeperClient(folder=tmp_path)
+    client.up(host="127.0.0.1", port=0)
+    try:
+        for pid in (client.known()["pid"], follow(client, server("one"))):
+            given = {line.split("=")[0] for line in Path(f"/proc/{pid}/environ").read_text().split("\0")}
+            assert "AWS_SECRET_ACCESS_KEY" in given
+            assert not {"GITHUB_TOKEN", "MLOPS_CI_KUBECONFIG"} & given
+    finally:
+        client.stop(seconds=30)

@@ -131,7 +131,8 @@ def test_what_outlives_us_outlives_the_job_of_a_runner(tmp_path: Path, monkeypat
     code = (
         "import os, signal; print(os.environ.get('RUNNER_TRACKING_ID'), os.environ['KEPT'], flush=True); signal.pause()"
     )
-    pid = process.detach([sys.executable, "-c", code], cwd=tmp_path, log=tmp_path / "log")
+    words = [sys.executable, "-c", code]
+    pid = process.detach(words, cwd=tmp_path, env=process.inherited(), log=tmp_path / "log")
     end = time.monotonic() + 10
     while not (said := (tmp_path / "log").read_text()) and time.monotonic() < end:
         time.sleep(0.02)
