@@ -1,4 +1,4 @@
-"""Inputs of the actions as people write them: the command line takes what is meant, and refuses the rest by its name."""
+"""Inputs of the actions as people write them: the command line takes what is meant, and refuses the rest by name."""
 
 from __future__ import annotations
 
