@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from mlops_ci.cli import log
 from mlops_ci.github.commands import Annotation, annotate
 from mlops_ci.github.outputs import render
 from mlops_ci.records.results import Severity, StageResult, Status, exit_code
@@ -46,7 +45,7 @@ def announce(session: Session, results: Sequence[StageResult]) -> None:
     if session.console.actions:
         prefix = folder(session)
         for line in annotate([item for result in results for item in findings(result, prefix)]):
-            click.echo(line, err=True)
+            log.command(line)
 
 
 def outputs(session: Session, results: Sequence[StageResult]) -> Mapping[str, str]:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlops_ci.cli import log
 from mlops_ci.errors import DOCS, MlopsError
-from mlops_ci.github.commands import end_group, group
+from mlops_ci.github.commands import end_group, group, harmless_json
+from mlops_ci.github.context import in_actions
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -53,7 +55,11 @@ class Console:
         """The result document, on standard output."""
         import json
 
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        click.echo(self.data(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)))
+
+    def data(self, text: str) -> str:
+        """JSON as it may be written here: a job's log changes nothing of it then (see `log`)."""
+        return harmless_json(text) if self.actions else text
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
@@ -61,11 +67,11 @@ class Console:
         if self.quiet:
             yield lambda line: None
         elif self.actions:
-            click.echo(group(title), err=True)
+            log.command(group(title))
             try:
                 yield lambda line: click.echo(line, err=True)
             finally:
-                click.echo(end_group(), err=True)
+                log.command(end_group())
         elif self.live:
             yield from _live(title, color=self.color)
         else:
@@ -95,7 +101,7 @@ def _rich(color: bool) -> RichConsole:
 def detect(environ: Mapping[str, str], *, quiet: bool, json: bool) -> Console:
     """Choose from the environment (NO_COLOR, FORCE_COLOR, TERM, GITHUB_ACTIONS) and what stderr is."""
     terminal = sys.stderr.isatty() and environ.get("TERM", "") != "dumb"
-    actions = environ.get("GITHUB_ACTIONS") == "true"
+    actions = in_actions(environ)
     color = not environ.get("NO_COLOR") and (terminal or bool(environ.get("FORCE_COLOR")))
     return Console(quiet=quiet, json=json, live=terminal and not actions, actions=actions, color=color)
 

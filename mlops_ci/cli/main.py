@@ -14,6 +14,7 @@ import click
 
 from mlops_ci.cli.surroundings import settle
 from mlops_ci.errors import MlopsError, did_you_mean
+from mlops_ci.github.context import in_actions
 
 # name → (module below mlops_ci.cli, one line of help). The line here and the command's own first line agree (test).
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -122,6 +123,15 @@ def root() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run the command line and return the exit code; nothing but a bug ever shows a traceback."""
     settle(os.environ)
+    if not in_actions(os.environ):
+        return _run(argv)
+    from mlops_ci.cli.log import guarded
+
+    with guarded():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str]) -> int:
     debug = "--debug" in argv or os.environ.get("MLOPS_CI_DEBUG", "").lower() in ("1", "true", "yes", "on")
     try:
         outcome = root.main(args=list(argv), prog_name="mlops-ci", standalone_mode=False)

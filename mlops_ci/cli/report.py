@@ -49,7 +49,8 @@ def command(form: str, output: Path | None, publish: bool, expect: tuple[str, ..
         return 0
     text = renderer("json" if session.console.json else form, session)(collect(session.workspace, names))
     if output is None:
-        click.echo(text, color=session.console.color)
+        as_json = session.console.json or form == "json"
+        click.echo(session.console.data(text) if as_json else text, color=session.console.color)
     else:
         files.write_text(output, text)
         session.console.say(f"report: {output}")

@@ -11,8 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import click
-
+from mlops_ci.cli import log
 from mlops_ci.cli.announce import OUTPUTS, SUMMARY_BYTES, append, findings, folder, summarise
 from mlops_ci.cli.console import Console
 from mlops_ci.cli.session import Session
@@ -155,7 +154,7 @@ def tell(console: Console, shown: Shown, about: About) -> None:
     if console.actions:
         warnings = [Command(level="warning", title="mlops-ci report", message=text) for text in shown.problems]
         for line in annotate(warnings):
-            click.echo(line, err=True)
+            log.command(line)
     else:
         for text in shown.problems:
             console.say(f"warning: {text}")

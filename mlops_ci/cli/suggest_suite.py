@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from json import dumps
 from pathlib import Path
 
 import click
 
 from mlops_ci.cli import wiring
+from mlops_ci.cli.console import detect
 from mlops_ci.cli.options import output_options
 from mlops_ci.errors import UsageError
 from mlops_ci.io import files
@@ -25,13 +27,14 @@ def command(data: str, table: str, output: Path | None, force: bool, json: bool,
     DATA is a CSV or Parquet file, a glob, or a SQLAlchemy URL. Every expectation carries a note on why it is there;
     read it before you keep it.
     """
+    console = detect(os.environ, quiet=quiet, json=json)
     if output is not None and output.exists() and not force:
         raise UsageError(f"{output} exists", hint="--force overwrites it")
     name = (output or Path(table or data.rpartition("/")[2])).stem or "suite"
     suite = wiring.suggest(data, table=table, name=name)
     text = as_text(suite)
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(console.data(text), nl=False)
     else:
         files.write_text(output, text)
         click.echo(f"{output}: {len(suite['expectations'])} expectations", err=True)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MOST = 10  # annotations of one kind that GitHub shows of a step
+# The runner takes `::name::` at a line's start, after any blanks, for a command, and `##[name]` anywhere in a line. \r
+# ends a line, too. All that can't be seen counts as a blank here: some of it is dropped before lines are read.
+BLANK = r"[\x00-\x09\x0b\x0c\x0e-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028\u2029\u202f\u205f-\u2064\u3000\ufeff]"
+COMMAND = re.compile(rf"(?<![^\r\n]){BLANK}*:(?=:)|##(?=\[)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,3 +59,16 @@ def escape(text: str) -> str:
 def property_(text: str) -> str:
     """Text as a property of a workflow command."""
     return escape(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def harmless(text: str) -> str:
+    """Lines from outside, none of which is a workflow command: a blank parts `: :` at a line's start, and `## [`.
+
+    More text behind it changes nothing of what has been returned, so a line can be written in pieces.
+    """
+    return COMMAND.sub(lambda found: f"{found[0]} ", text)
+
+
+def harmless_json(text: str) -> str:
+    """JSON that says the same and has no workflow command in it. Only its strings can hold one."""
+    return text.replace("##[", "#\\u0023[")

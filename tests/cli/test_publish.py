@@ -13,6 +13,7 @@ from mlops_ci.records.codec import encode
 from mlops_ci.records.results import Check, Origin, StageResult, Status
 from tests.backends.github_place import TOKEN, GitHubPlace, place, still
 from tests.backends.test_github_runs import from_fork, ran
+from tests.cli.job_log import commands
 from tests.github.hub import Pull, Run
 from tests.io.test_archive import packed
 from tests.report.rendered import harmless
@@ -112,6 +113,18 @@ def test_a_name_in_a_refusal_is_shown_as_text(place: GitHubPlace) -> None:
     assert run(["publish", "--workflow-run", str(made.id)]) == 10
     page = harmless(body(pull), links="https://github.com/acme/models/actions/runs/")
     assert "is absolute or another system's" in page.every_word
+
+
+@pytest.mark.parametrize("name", ["##[add-mask]toy", "toy/##[error]x.json"])
+def test_a_name_in_a_refusal_is_no_command_in_the_log(
+    place: GitHubPlace, capsys: Out, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    made = handed(place, from_fork(place), {name: b"{}"})
+    assert run(["publish", "--workflow-run", str(made.id)]) == 10
+    out, err = capsys.readouterr()
+    assert name.replace("##[", "## [") in err
+    assert commands(out + err) == []
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 
 from mlops_ci.cli.main import run
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.records.results import Origin, Status
+from mlops_ci.records.results import Check, Origin, Status
 from tests.actions.test_announce import parsed
+from tests.cli.job_log import commands
 from tests.digests.repository import Repository
 from tests.report.test_reports import results
 
@@ -41,6 +42,23 @@ def test_it_passes_only_where_every_model_was_judged(job: Path, expect: str, pas
     assert (found["passed"], found["skipped"]) == (passed, skipped)
     assert json.loads(found["models"]) == (["m"] if expect == " " else json.loads(expect))
     assert (job / "STEP_SUMMARY").read_text().startswith("## ")
+
+
+@pytest.mark.parametrize("words", [["--json"], ["--format", "json"], []])
+def test_no_report_is_a_command_in_the_log(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    check = Check(name="auc", status=Status.FAILED, message="low ##[error]x")
+    (first, *_) = results(gate=Status.PASSED)
+    Workspace(job / "r").write_result(dataclasses.replace(first, checks=(check,)))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert run(["report", *words]) == 0
+    out = capsys.readouterr().out
+    assert "low #" in out
+    assert commands(out) == []
+    if "json" in "".join(words):
+        said = [found["message"] for item in json.loads(out)["models"][0]["results"] for found in item["checks"]]
+        assert "low ##[error]x" in said
 
 
 def test_a_run_that_ended_before_anything_was_known_has_not_passed(job: Path) -> None:

@@ -15,6 +15,12 @@ from tests.runner.shop import SECRETS, Shop
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 READ = "ghs_readonlytokenofafork0123"
 # The stranger's training notes all that its process can see.
+# … and prints what the runner would obey.
+PRINTED = (
+    "::set-output name=verdict::printed-by-the-fork",
+    "::error::printed by the fork",
+    "##[error]printed by the fork",
+)
 SPY = "import json, os, pathlib\npathlib.Path({0!r}).write_text(json.dumps(dict(os.environ)))\n"
 
 
@@ -29,7 +35,7 @@ def hostile(canary: Path) -> tuple[str, str]:
 def test_a_fork_is_judged_without_secrets_and_shown(shop: Shop) -> None:
     canary, seen = shop.folder / "canary", shop.folder / "seen.json"
     person, faults = shop.person, shop.place.hub.faults
-    spy = SPY.format(str(seen))
+    spy = SPY.format(str(seen)) + "".join(f"print({line!r}, flush=True)\n" for line in PRINTED)
     branch, title = hostile(canary)
     for text in (branch, title):
         subprocess.run(["bash", "-c", f"echo {text}"], capture_output=True)
@@ -49,6 +55,11 @@ def test_a_fork_is_judged_without_secrets_and_shown(shop: Shop) -> None:
     assert "PYTHONDONTWRITEBYTECODE" not in environ, "every process would compile its libraries anew"
     assert READ not in environ.values()
     assert not [name for name in SECRETS if environ.get(name)]
+
+    assert ": :error::printed by the fork" in judged.text, "what a training prints is in the log"
+    assert "## [error]printed by the fork" in judged.text
+    assert not [item for item in judged.annotations if "printed by" in item["message"]]
+    assert not [step for step in judged.steps if "printed-by-the-fork" in step.outputs.values()]
 
     shown = shop.published(pull, "success")
     assert shown.jobs == {"publish": "success"}, shown.text
