@@ -70,7 +70,7 @@ def deployed(model: Path, home: Path, body: bytes) -> float:
     serving, _ = target.deploy(job, say=lambda line: None)
     first_answer(f"{serving.url}/v2/models/bench/infer", body)
     seconds = time.perf_counter() - begun
-    target.delete("bench", "production")
+    target.delete("bench", "production", sequence=None)
     return seconds
 
 

@@ -111,12 +111,14 @@ class KeeperTarget:
             raise BackendError(f"what serves can't be read: {folder / 'serving.json'}")
         return serving, True
 
-    def delete(self, model: str, environment: str) -> None:
-        """Stop the servers and their keeper. Raises BackendError where it lives on."""
+    def delete(self, model: str, environment: str, *, sequence: int | None) -> None:
+        """Stop the servers and their keeper. Raises BackendError where it lives on, StaleError for an older commit."""
         folder = self._folder(model, environment)
         if not folder.is_dir():
             return
         with files.lock(folder / "deploy.lock", busy="", wait=True):
+            if sequence is not None:
+                served_note.note_removal(folder, environment, sequence=sequence)
             try:
                 KeeperClient(folder=folder).stop(seconds=_end_seconds(read(folder / "active.json")))
             finally:

@@ -20,7 +20,7 @@ from mlops_ci.backends.kserve_record import Memory
 from mlops_ci.backends.kserve_service import Service, difference
 from mlops_ci.backends.kube_client import ClusterDown, KubeClient, Refused
 from mlops_ci.backends.kube_lease import Holding, Lease
-from mlops_ci.backends.served_note import refuse, refused
+from mlops_ci.backends.served_note import refuse, refused, removed_by
 from mlops_ci.config.types import Environment
 from mlops_ci.errors import BackendError, GateFailed, MlopsError
 from mlops_ci.io import clock
@@ -69,13 +69,16 @@ class KserveTarget:
         kserve_schema.refuse_invalid(manifest, self.schema)
         return kserve_diff.dry_run(service, manifest, applied)
 
-    def delete(self, model: str, environment: str) -> None:
-        """Delete the object; the record stays."""
+    def delete(self, model: str, environment: str, *, sequence: int | None) -> None:
+        """Delete the object; the record stays. Raises StaleError for an older commit than the record has."""
         service = self._service(model, environment)
         if service.read() is None and service.record.read().release is None:
             return
         with self._lease(service).held(lambda line: None) as holding:
             memory = service.record.read()
+            if sequence is not None:
+                noted = removed_by(sequence, environment, memory.noted)
+                memory = service.record.write(replace(memory, noted=noted))
             if service.read() is not None:
                 service.remove(holding.check)
             if memory.there is not None:

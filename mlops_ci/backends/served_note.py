@@ -28,6 +28,12 @@ def note(folder: Path, job: DeployJob, *, since: str, port: int) -> None:
     files.write_json(folder / "serving.json", {**serving, "refused": refused(job, noted(folder))})
 
 
+def note_removal(folder: Path, environment: str, *, sequence: int) -> None:
+    """What serves is about to be removed, as of a commit. Raises StaleError for an older one than what is noted."""
+    if before := noted(folder):
+        files.write_json(folder / "serving.json", removed_by(sequence, environment, before))
+
+
 def note_nothing(folder: Path) -> None:
     """Nothing serves; what is to stay known stays."""
     if before := noted(folder):
@@ -35,12 +41,8 @@ def note_nothing(folder: Path) -> None:
 
 
 def refuse(job: DeployJob, before: Mapping[str, Any]) -> None:
-    """Raises StaleError for what is older than what serves, and for what was taken back."""
-    if job.sequence < whole(before, "sequence"):
-        raise StaleError(
-            f"a later commit's release serves in {job.environment} already",
-            hint="nothing was changed; 'mlops-ci status' shows what serves",
-        )
+    """Raises StaleError for what is older than what serves or was removed, and for what was taken back."""
+    refuse_older(job.sequence, job.environment, before)
     digest = job.release.model_digest
     if not job.refuse and before.get("refused") == digest:
         raise StaleError(
@@ -48,6 +50,23 @@ def refuse(job: DeployJob, before: Mapping[str, Any]) -> None:
             hint="merge its pull request, or 'mlops-ci rollback --to VERSION --now' serves it again",
             docs="rollback.md",
         )
+
+
+def refuse_older(sequence: int, environment: str, before: Mapping[str, Any]) -> None:
+    """Raises StaleError for a commit older than the one that brought what serves, or removed what served."""
+    if sequence >= whole(before, "sequence"):
+        return
+    serves = f"a later commit's release serves in {environment} already"
+    removed = f"a later commit's run removed what served in {environment}"
+    hint = "nothing was changed; 'mlops-ci status' shows what serves"
+    raise StaleError(serves if "release" in before else removed, hint=hint)
+
+
+def removed_by(sequence: int, environment: str, before: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be noted before a commit's run removes what serves: whoever is killed halfway leaves the rest to
+    that commit or a later one. Raises StaleError for an older commit than what is noted."""
+    refuse_older(sequence, environment, before)
+    return {**before, "sequence": sequence}
 
 
 def refused(job: DeployJob, before: Mapping[str, Any]) -> str:

@@ -233,13 +233,14 @@ def serving(
 
 
 def removing(session: Session, model: Model, environment: Environment) -> Part:
-    """Stop serving where git names no release any more."""
+    """Stop serving where git names no release any more; a run for a commit older than what serves is refused."""
     stage = f"deploy-{environment.name}"
     what = f"git names no release for {environment.name} any more"
     step = Step(model=model.name, stage=stage, action=Action.DO, what=f"stop serving: {what}")
 
     def run(model: Model, item: Affected, say: Say) -> StageResult:
-        wiring.deployer(session.config, environment).delete(model.name, environment.name)
+        target = wiring.deployer(session.config, environment)
+        target.delete(model.name, environment.name, sequence=session.git.count())
         board(session, model, environment).gone(say=say)
         return StageResult(stage=stage, model=model.name, status=Status.PASSED, reason=f"nothing serves: {what}")
 

@@ -73,7 +73,7 @@ def stop(model: str, environment: str, everything: bool, **options: Any) -> int:
     session = open_session(common(options))
     chosen = places(session) if everything else [one(session, model, environment)]
     for item, place, deployer in chosen:
-        deployer.delete(item, place)
+        deployer.delete(item, place, sequence=None)
         session.console.say(f"{item} is not served in {place}")
     return 0
 

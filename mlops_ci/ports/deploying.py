@@ -17,7 +17,7 @@ from mlops_ci.records.serving import Serving
 @dataclass(frozen=True, kw_only=True)
 class DeployJob:
     """One release to be served in `environment`, whose keys of the config are `options`. `sequence` grows with the
-    commits of the default branch: what a later commit brought is not replaced by what an earlier one did.
+    commits of the default branch: what a later commit brought, or removed, is not undone by an earlier one.
 
     `bring` puts `model/` and the server's `code/` into a folder and returns the Python that serves it: a target that
     runs an image, or lets a cluster fetch the model, does not ask for it. `bring_rows` puts `smoke.json` there, where
@@ -54,11 +54,16 @@ class Deployer(Protocol):
 
         The new server starts beside the old one, is smoked, and takes over without losing a request. A failed smoke
         raises GateFailed and leaves what served before; so does a kill at any moment. StaleError where a later commit's
-        release serves.
+        release serves, or a later commit removed what served.
         """
 
-    def delete(self, model: str, environment: str) -> None:
-        """Stop serving; what was recorded stays. Deleting what is not there changes nothing."""
+    def delete(self, model: str, environment: str, *, sequence: int | None) -> None:
+        """Stop serving; what was recorded stays. Deleting what is not there changes nothing.
+
+        `sequence` is that of the commit that wants nothing served here, as a DeployJob has it, and None where a person
+        stops it. It is kept, so that no earlier commit's run brings back what was removed. Raises StaleError, and
+        leaves what serves, where a later commit's release serves.
+        """
 
 
 @runtime_checkable

@@ -99,13 +99,31 @@ class AnyDeployerContract:
     def test_nothing_is_served_before_the_first_release(self, stage: Stage) -> None:
         assert stage.serving() is None
         assert stage.deployer.recorded(stage.releases[0].model, ENVIRONMENT) == ()
-        stage.deployer.delete(stage.releases[0].model, ENVIRONMENT)
+        stage.deployer.delete(stage.releases[0].model, ENVIRONMENT, sequence=None)
 
     def test_an_earlier_commit_does_not_replace_what_a_later_one_brought(self, stage: Stage) -> None:
         served, _ = stage.deploy(1, sequence=7)
         with pytest.raises(StaleError, match="later commit"):
             stage.deploy(0, sequence=6)
         assert stage.answer(served.url) == 2.0
+
+    def test_an_earlier_commit_does_not_stop_what_a_later_one_brought(self, stage: Stage) -> None:
+        served, _ = stage.deploy(0, sequence=7)
+        with pytest.raises(StaleError, match="later commit's release serves"):
+            stage.deployer.delete(served.release.model, ENVIRONMENT, sequence=6)
+        now = stage.serving()
+        assert now is not None
+        assert (now.release, now.answering) == (stage.releases[0], True)
+        assert stage.answer(served.url) == 1.0
+
+    def test_an_earlier_commit_does_not_bring_back_what_a_later_one_removed(self, stage: Stage) -> None:
+        served, _ = stage.deploy(0, sequence=6)
+        stage.deployer.delete(served.release.model, ENVIRONMENT, sequence=7)
+        with pytest.raises(StaleError, match="later commit's run removed what served"):
+            stage.deploy(0, sequence=6)
+        assert stage.serving() is None
+        again, _ = stage.deploy(0, sequence=8)
+        assert stage.answer(again.url) == 1.0
 
     def test_a_failed_smoke_leaves_what_served_before(self, stage: Stage) -> None:
         served, _ = stage.deploy(0)
@@ -125,7 +143,7 @@ class AnyDeployerContract:
 
     def test_what_is_deleted_is_gone_and_can_come_again(self, stage: Stage) -> None:
         served, _ = stage.deploy(0)
-        stage.deployer.delete(served.release.model, ENVIRONMENT)
+        stage.deployer.delete(served.release.model, ENVIRONMENT, sequence=None)
         assert stage.serving() is None
         with pytest.raises(BackendError, match="no answer"):
             stage.answer(served.url)
@@ -170,7 +188,7 @@ class DeployerContract(AnyDeployerContract):
         assert stage.answer(served.url) == 2.0
         with pytest.raises(StaleError, match="taken back here"):
             stage.deploy(0)
-        stage.deployer.delete(served.release.model, ENVIRONMENT)
+        stage.deployer.delete(served.release.model, ENVIRONMENT, sequence=None)
         with pytest.raises(StaleError, match="taken back here"):
             stage.deploy(0)
 

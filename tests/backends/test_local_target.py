@@ -37,7 +37,7 @@ def stage(sources: list[Path], tmp_path: Path) -> Iterator[Stage]:
     target = local_target(tmp_path / "serving")
     made = Stage(deployer=target, releases=releases_of(sources), sources=sources, python=Path(sys.executable))
     yield made
-    target.delete("toy", ENVIRONMENT)
+    target.delete("toy", ENVIRONMENT, sequence=None)
 
 
 def keeper(stage: Stage) -> KeeperClient:
@@ -157,7 +157,7 @@ def test_the_release_says_how_it_is_served(stage: Stage) -> None:
     assert stage.answer(served.url) == 1.0
     large = http.call("POST", f"{served.url}/v1/models/toy:predict", body=b"[" + b" " * 2000)
     assert large.status == 413
-    stage.deployer.delete("toy", ENVIRONMENT)
+    stage.deployer.delete("toy", ENVIRONMENT, sequence=None)
     (window,) = (keeper(stage).folder / "windows").glob("*.parquet")
     assert list(pandas.read_parquet(window)["x"]) == [1.0], "ours, and not the smoke's rows"
 
@@ -193,7 +193,7 @@ def test_the_configured_port_is_served(stage: Stage) -> None:
         stage.deploy(0, options={"port": port + 1})
     assert "mlops-ci serve stop toy production" in caught.value.hint
 
-    stage.deployer.delete("toy", ENVIRONMENT)
+    stage.deployer.delete("toy", ENVIRONMENT, sequence=None)
     with pytest.raises(StaleError, match="later commit"):
         stage.deploy(0, sequence=0)
     again, _ = stage.deploy(0)
@@ -218,7 +218,7 @@ def test_nothing_is_left_to_come_back_where_the_keeper_was_killed_before_the_del
     stage.deploy(0)
     os.kill(keeper(stage).known()["pid"], signal.SIGKILL)
     until(lambda: not keeper(stage).alive())
-    stage.deployer.delete("toy", ENVIRONMENT)
+    stage.deployer.delete("toy", ENVIRONMENT, sequence=None)
     assert not (keeper(stage).folder / "active.json").exists()
     assert stage.serving() is None
 

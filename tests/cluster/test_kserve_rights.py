@@ -88,7 +88,7 @@ def test_each_right_is_needed(
     target = target_of(access(namespace, tmp_path, without=without), namespace, node.address(CHILD))
     with pytest.raises(BackendError, match="the cluster forbids it") as caught:
         stage_of(target, releases, sources).deploy(0)
-        target.delete("toy", ENVIRONMENT)
+        target.delete("toy", ENVIRONMENT, sequence=None)
     assert "kserve.md, 'Rights'" in caught.value.hint
 
 

@@ -61,7 +61,7 @@ def stage(
         deployer=target, releases=list(releases), sources=sources, python=Path(sys.executable), options=NO_NETWORK
     )
     yield made
-    target.delete("toy", ENVIRONMENT)
+    target.delete("toy", ENVIRONMENT, sequence=None)
     assert daemon.docker("ps", "--all", "--quiet") == "", "no container is left"
 
 
@@ -135,7 +135,7 @@ def test_the_release_says_how_it_is_served(stage: Stage) -> None:
     served, _ = stage.deploy(0)
     assert stage.answer(served.url) == 1.0
     assert http.call("POST", f"{served.url}/v1/models/toy:predict", body=b"[" + b" " * 2000).status == 413
-    stage.deployer.delete("toy", ENVIRONMENT)
+    stage.deployer.delete("toy", ENVIRONMENT, sequence=None)
     folder = folder_of(stage)
     (window,) = (folder / "windows").glob("*.parquet")
     assert list(pandas.read_parquet(window)["x"]) == [1.0], "ours, and not the smoke's rows"

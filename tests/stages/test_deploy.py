@@ -46,7 +46,7 @@ class Splits:
         assert found is not None
         return found, self.changes
 
-    def delete(self, model: str, environment: str) -> None:
+    def delete(self, model: str, environment: str, *, sequence: int | None) -> None:
         raise AssertionError("nothing is deleted here")
 
     def canary(self, model: str, environment: str) -> Canary | None:
