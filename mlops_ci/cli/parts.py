@@ -23,7 +23,7 @@ from mlops_ci.stages import deploy
 from mlops_ci.stages.build import STAGE as BUILD
 from mlops_ci.stages.build import packed, wanted
 from mlops_ci.stages.history import history
-from mlops_ci.stages.releases import folder
+from mlops_ci.stages.releases import folder, named_as_registered
 from mlops_ci.stages.requirements import let_in, require
 from mlops_ci.stages.rules import environments_of
 
@@ -112,7 +112,7 @@ def verified(session: Session, model: Model, environment: Environment, named: Re
     seen = () if served else history(session.git, path)
     try:
         version = session.registry.version_of(model.name, named.model_digest)
-        known = version is not None and replace(deploy.release_of(version, model), serving=named.serving) == named
+        known = version is not None and named_as_registered(named, deploy.release_of(version, model))
         served = served or let_in(named, environment.name, registry=session.registry, seen=seen)
     except BackendError:
         known = served

@@ -8,6 +8,7 @@ from mlops_ci.config import release_file
 from mlops_ci.errors import ConfigError
 from mlops_ci.io.git import Git
 from mlops_ci.records.models import Release
+from mlops_ci.stages.releases import same_or_unpacked
 
 Named = Sequence[Release | None]
 
@@ -52,5 +53,7 @@ def taken_back(release: Release, seen: Named) -> bool:
 
 
 def named_otherwise(release: Release, seen: Named) -> bool:
-    """Whether the file has named the same model with other settings, or packed otherwise."""
-    return any(found.model_digest == release.model_digest and found != release for found in seen if found is not None)
+    """Whether the file has named the same model with other settings, or packed otherwise. Going back to what it was
+    before it was packed is not."""
+    same = (found for found in seen if found is not None and found.model_digest == release.model_digest)
+    return any(not same_or_unpacked(release, found) for found in same)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from mlops_ci.config.release_file import DOCS, FOLDER, parse, path_of, place_of
@@ -36,6 +37,25 @@ def read_releases(config: Config, *, tree: Tree) -> Mapping[tuple[str, str], Rel
         model, environment = place_of(path, known)
         found[model, environment] = _read(prefix + path, path, model, tree)
     return found
+
+
+def named_as_registered(named: Release, registered: Release) -> bool:
+    """Whether a release file's release is that of a registered version, as it is or as it was before it was packed.
+
+    How it is served is the file's own.
+    """
+    return same_or_unpacked(named, replace(registered, serving=named.serving))
+
+
+def same_or_unpacked(named: Release, other: Release) -> bool:
+    """Whether `named` is `other`, or is it without its image, or without the address of its model.
+
+    A version may be packed after a file named it. That file means it as it was, and it is served so. Another image
+    than the other's is another release.
+    """
+    if not (named.image or named.image_digest or named.storage_uri):
+        other = replace(other, image="", image_digest="", storage_uri="")
+    return named == other
 
 
 def environments(config: Config) -> Mapping[str, tuple[str, ...]]:

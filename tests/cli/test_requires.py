@@ -98,3 +98,23 @@ def test_what_git_named_before_and_never_served_is_asked_when_it_returns(
 
     name(tmp_path / "r", replace(one, serving={"threads": "2"}))
     assert planned(capsys)[0] == "blocked by", "it never served with these settings"
+
+
+def test_what_was_named_before_its_version_was_packed_serves_on_and_may_return(
+    tmp_path: Path, registry: MlflowRegistry, versions: list[Version], capsys: Out
+) -> None:
+    bare = release_of(versions[0], Model(name="toy", root=tmp_path))
+    registry.point("toy", "production", versions[0])
+    name(tmp_path / "r", bare)
+    image = {"image": "r/toy", "image_digest": "sha256:" + "1" * 64}
+    packed = release_of(registry.annotate(versions[0], image), Model(name="toy", root=tmp_path))
+    serves = ("do", f"serve version 1 (model {bare.model_digest[:12]}) in production (local)")
+    assert planned(capsys) == serves, "as its file says: without the image"
+
+    name(tmp_path / "r", packed)
+    action, what = planned(capsys)
+    assert (action, what.partition(",")[0]) == ("blocked by", "version 1 does not serve in staging"), "it is asked"
+    name(tmp_path / "r", bare)
+    assert planned(capsys) == serves, "the revert is not"
+    name(tmp_path / "r", replace(packed, image_digest="sha256:" + "2" * 64))
+    assert "nobody registered like this" in planned(capsys)[1]

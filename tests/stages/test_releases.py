@@ -13,7 +13,7 @@ from mlops_ci.config.types import Config
 from mlops_ci.errors import ConfigError, UsageError
 from mlops_ci.io.git import Git
 from mlops_ci.records.models import Release
-from mlops_ci.stages.releases import read_release, read_releases
+from mlops_ci.stages.releases import named_as_registered, read_release, read_releases
 from tests.digests.repository import Repository
 
 CONFIG = "version: 1\nmodels:\n  a:\n    environments: {staging: {}, production: {}}\n"
@@ -93,3 +93,20 @@ def test_names_are_checked_before_a_path_is_made(
     tree = Git.open(repository.root).working_tree()
     with pytest.raises(UsageError, match=r"is no name of|mlops\.yaml has no"):
         read_release(config(repository, folder), model, environment, tree=tree)
+
+
+@pytest.mark.parametrize(
+    "packing", [{"image": "r/a", "image_digest": "sha256:" + "1" * 64}, {"storage_uri": "s3://bucket/model"}]
+)
+def test_a_release_that_was_named_before_its_version_was_packed(packing: dict[str, str]) -> None:
+    packed = dataclasses.replace(RELEASE, **packing)  # type: ignore[arg-type]
+    served = dataclasses.replace(RELEASE, serving={"timeout": "5"})
+    assert named_as_registered(RELEASE, packed)
+    assert named_as_registered(served, packed), "how it is served is the file's own"
+    assert named_as_registered(packed, packed)
+    assert not named_as_registered(packed, RELEASE), "nobody packed it"
+    for field, value in packing.items():
+        other = dataclasses.replace(packed, **{field: f"{value[:-1]}2"})  # type: ignore[arg-type]
+        assert not named_as_registered(other, packed)
+        assert not named_as_registered(dataclasses.replace(RELEASE, **{field: "x"}), packed)  # type: ignore[arg-type]
+    assert not named_as_registered(dataclasses.replace(RELEASE, model_digest="2" * 64), packed)
