@@ -23,9 +23,9 @@ from mlops_ci.stages import deploy
 from mlops_ci.stages.build import STAGE as BUILD
 from mlops_ci.stages.build import packed, wanted
 from mlops_ci.stages.history import history
+from mlops_ci.stages.judged import moved_champion
 from mlops_ci.stages.releases import folder, named_as_registered
 from mlops_ci.stages.requirements import let_in, require
-from mlops_ci.stages.rules import environments_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,16 +194,12 @@ def building(session: Session, model: Model, item: Affected) -> Part:
 def outdated(session: Session, model: Model, item: Affected) -> str | None:
     """Why a green judgement no longer counts as it is: it was made against another champion than today's."""
     candidate = session.tracker.find(model.name, item.inputs_digest)
-    if candidate is None or candidate.judgement is None or not candidate.judgement.passed or model.evaluate is None:
+    if candidate is None or candidate.judgement is None or not candidate.judgement.passed:
         return None
     if candidate.judgement.digest != item.judgement_digest:
         return None
-    environment = environments_of(model)[0]
-    champion = session.registry.champion(model.name, environment)
-    now = champion.model_digest if champion else ""
-    if now in (candidate.judgement.champion, candidate.model_digest):
-        return None
-    return f"the champion of {environment} has changed since the judgement"
+    environment = moved_champion(model, candidate, session.registry)
+    return f"the champion of {environment} has changed since the judgement" if environment else None
 
 
 def serving(

@@ -10,13 +10,18 @@ from mlops_ci.records.results import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What was decided about a candidate, and on what: the digest covers gates, metrics, slices and holdout."""
+    """What was decided about a candidate, and on what: the digest covers gates, metrics, slices and holdout.
+
+    `champions` maps every environment that was compared with to its champion's model digest, '' where it had none;
+    `champion` is that of the first.
+    """
 
     verdict: Verdict
     passed: bool
     digest: str
     holdout: str
     champion: str = ""
+    champions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

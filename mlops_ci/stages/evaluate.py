@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -61,7 +61,7 @@ def evaluate(question: Question, *, registry: Registry, bench: Bench, trial: Tri
     holdout = bench.holdouts.read(model.at(question.evaluate.holdout), columns_of(question.evaluate), task=model.task)
     if reason := unusable(holdout, model.task):
         details = _details(question, holdout, verdict=None, verdict_reason=reason)
-        return _judged(question, unchecked(question.rules, reason), details, {}, bench)
+        return _judged(question, unchecked(question.rules, reason), details, {}, bench, {})
     overlap = _overlap(question, bench)
     contest = hold(
         model,
@@ -77,7 +77,8 @@ def evaluate(question: Question, *, registry: Registry, bench: Bench, trial: Tri
     served = serve(model, question.candidate, contest, bench=bench, trial=trial, say=say)
     checks = check_gates(question.rules, contest, measured, overlap, served)
     details = _compared(question, holdout, contest, measured, overlap, served, bench)
-    return _judged(question, checks, details, _predictions(question, contest, holdout, bench), bench)
+    met = {name: item.version.model_digest if item.version else "" for name, item in contest.opponents.items()}
+    return _judged(question, checks, details, _predictions(question, contest, holdout, bench), bench, met)
 
 
 def _overlap(question: Question, bench: Bench) -> Overlap:
@@ -215,7 +216,12 @@ def _predictions(question: Question, contest: Contest, holdout: HoldoutRows, ben
 
 
 def _judged(
-    question: Question, checks: Sequence[Check], details: EvaluationDetails, kept: dict[str, Any], bench: Bench
+    question: Question,
+    checks: Sequence[Check],
+    details: EvaluationDetails,
+    kept: dict[str, Any],
+    bench: Bench,
+    champions: Mapping[str, str],
 ) -> StageResult:
     """The result; the judgement goes to the candidate's run, with its predictions: tomorrow it may be the champion."""
     checks = apply_overrides(checks, question.model.overrides)
@@ -236,6 +242,7 @@ def _judged(
         digest=question.judgement_digest,
         holdout=details.holdout_digest,
         champion=details.champion_digest,
+        champions=champions,
     )
     files_of = {**kept, **_validation(question, bench), "evaluation.json": scratch / "evaluation.json"}
     bench.tracker.judge(question.candidate.run_id, judgement, files=files_of)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import digest_directory
-from mlops_ci.errors import GateFailed, MlopsError, StaleError, UsageError
+from mlops_ci.errors import MlopsError, StaleError, UsageError
 from mlops_ci.ports import Registry, Tracker
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Candidate, Version
 from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import Origin, StageResult, Status
 from mlops_ci.records.training import RegistrationDetails
+from mlops_ci.stages.judged import require_judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,8 @@ def plan(
             "the working tree has uncommitted changes; a version must name a commit that holds it",
             hint="commit or stash them, then register",
         )
-    candidate = _judged(model, tracker.find(model.name, inputs_digest), inputs_digest, judgement_digest)
+    found = tracker.find(model.name, inputs_digest)
+    candidate = require_judged(model, found, inputs_digest=inputs_digest, judgement_digest=judgement_digest)
     _verify(candidate, tracker, scratch)
     return Plan(
         model=model.name,
@@ -66,23 +68,6 @@ def plan(
         tags=_tags(candidate, origin),
         existing=registry.version_of(model.name, candidate.model_digest),
     )
-
-
-def _judged(model: Model, candidate: Candidate | None, inputs_digest: str, judgement_digest: str) -> Candidate:
-    cure = f"mlops-ci pull-request --model {model.name}"
-    if candidate is None:
-        raise StaleError(f"nothing was trained with the inputs of this commit ({inputs_digest[:12]})", hint=cure)
-    judgement = candidate.judgement
-    if judgement is None:
-        raise StaleError(f"the candidate of these inputs ({inputs_digest[:12]}) was never judged", hint=cure)
-    if judgement.digest != judgement_digest:
-        raise StaleError("gates, metrics, suites or holdout have changed since this candidate was judged", hint=cure)
-    if not judgement.passed:
-        raise GateFailed(
-            f"the candidate was judged red ({judgement.verdict.value}); it is not registered",
-            hint="see the report of the pull request",
-        )
-    return candidate
 
 
 def _verify(candidate: Candidate, tracker: Tracker, scratch: Path) -> None:

@@ -18,8 +18,10 @@ from mlops_ci.backends.scorer import SubprocessScorer
 from mlops_ci.config.types import Environment, Gate, MetricSpec, Override, Serving, Slice
 from mlops_ci.errors import ConfigError, DataError, StageFailed
 from mlops_ci.ports import ScoringJob
+from mlops_ci.records.models import Candidate
 from mlops_ci.records.plans import Action
 from mlops_ci.records.results import Severity, Status, Verdict
+from mlops_ci.stages.judged import moved_champion
 from mlops_ci.stages.plan import evaluate_step
 from tests.stages.judging import PYTHON, Lab, checks, details, rows
 
@@ -138,6 +140,31 @@ def test_better_and_worse(lab: Lab) -> None:
     assert mirrored is not None
     assert found.metrics[0].difference is not None
     assert mirrored.value == pytest.approx(-(found.metrics[0].difference.value or 0))
+
+
+def test_every_champion_that_was_met_is_kept_and_one_that_moves_is_noticed(lab: Lab) -> None:
+    against = tuple(Gate(metric="roc_auc", against=name, margin=0.5) for name in ("production", "staging"))
+    weak, strong = lab.train("many", "weak"), lab.train("many", "strong")
+    model = lab.model("many", gates=against, **FIRST)
+    lab.crown(weak)
+
+    def judged() -> Candidate:
+        lab.judge(model, strong)
+        return lab.tracker.load(strong.run_id)
+
+    found = judged()
+    assert found.judgement is not None
+    assert found.judgement.champion == weak.model_digest
+    assert found.judgement.champions == {"production": weak.model_digest, "staging": ""}
+    assert moved_champion(model, found, lab.registry) == ""
+    old = replace(found, judgement=replace(found.judgement, champions={}))
+    lab.crown(weak, "staging")
+    assert moved_champion(model, found, lab.registry) == "staging"
+    assert moved_champion(model, old, lab.registry) == "", "it knows of the first alone"
+    again = judged()
+    assert moved_champion(model, again, lab.registry) == ""
+    lab.crown(strong, "staging")
+    assert moved_champion(model, again, lab.registry) == "", "the candidate itself may lead"
 
 
 def test_only_what_decides_has_a_verdict(lab: Lab) -> None:
