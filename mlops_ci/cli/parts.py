@@ -168,8 +168,11 @@ def registering(session: Session, model: Model, item: Affected) -> Part:
 
     def plan() -> Step:
         step = next(iter(register.steps(session, model, item)))
-        reason = outdated(session, model, item) if step.action is Action.DO else None
-        return replace(step, what=f"{reason}: judge again; if it holds, {step.what}") if reason else step
+        reason = outdated(session, model, item) if step.action is not Action.BLOCKED else None
+        if reason is None:
+            return step
+        then = step.what if step.action is Action.DO else f"go on: {step.what}"
+        return replace(step, action=Action.DO, what=f"{reason}: judge again; if it holds, {then}")
 
     def run(model: Model, item: Affected, say: Say) -> StageResult:
         if (reason := outdated(session, model, item)) is not None:

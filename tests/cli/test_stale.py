@@ -1,0 +1,113 @@
+"""What a judgement that no longer counts stops: real git, a real MLflow registry, nothing that serves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mlops_ci.backends.mlflow_registry import MlflowRegistry
+from mlops_ci.backends.mlflow_tracker import MlflowTracker
+from mlops_ci.cli.main import run
+from mlops_ci.config.load import load
+from mlops_ci.digests.directory import digest_directory
+from mlops_ci.digests.sources import Project
+from mlops_ci.io.git import Git
+from mlops_ci.ports import TrainedModel
+from mlops_ci.records.models import Candidate, Judgement
+from mlops_ci.records.results import Verdict
+from mlops_ci.stages.inputs import judgement_digest, model_inputs
+from tests.digests.repository import Repository
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+CONFIG = """\
+version: 1
+models:
+  toy:
+    evaluate:
+      holdout: holdout.csv
+      label: label
+      metrics: [accuracy]
+      gates: [{metric: accuracy, against: production}]
+    environments:
+      staging: {target: local}
+      production: {target: local}
+"""
+URI = "sqlite:///.mlops/mlflow.db"
+Out = pytest.CaptureFixture[str]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A candidate of HEAD's inputs, which was registered; `judge` says how it was judged last."""
+
+    root: Path
+    tracker: MlflowTracker
+    registry: MlflowRegistry
+    candidate: Candidate
+
+    def judge(self, *, champion: str = "", passed: bool = True) -> None:
+        config = load(self.root / "mlops.yaml", {})
+        rules = judgement_digest(config.models["toy"], Project(Git.open(self.root).working_tree()))
+        judgement = Judgement(
+            verdict=Verdict.BETTER if passed else Verdict.WORSE,
+            passed=passed,
+            digest=rules,
+            holdout="h",
+            champion=champion,
+            champions={"production": champion},
+        )
+        self.tracker.judge(self.candidate.run_id, judgement, files={})
+
+
+def record(tracker: MlflowTracker, folder: Path, inputs: str) -> Candidate:
+    folder.mkdir()
+    (folder / "MLmodel").write_text(f"flavors: {{python_function: {{loader_module: {folder.name}}}}}\n", "utf-8")
+    trained = TrainedModel(
+        model="toy",
+        directory=folder,
+        inputs_digest=inputs,
+        model_digest=digest_directory(folder),
+        params={},
+        metrics={},
+        data={},
+    )
+    return tracker.record(trained)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    repository = Repository.create(tmp_path / "r")
+    repository.write(".gitignore", "/.mlops/\n/model\n")
+    repository.write("mlops.yaml", CONFIG)
+    repository.write("holdout.csv", "a,label\n1,1\n")
+    repository.write("dvc.yaml", "stages: {train: {cmd: 'true', outs: [model]}}\n")
+    repository.commit("Config")
+    monkeypatch.chdir(repository.root)
+    tracker = MlflowTracker(root=repository.root, uri=URI)
+    registry = MlflowRegistry(root=repository.root, uri=URI, registry_uri=URI)
+    model = load(repository.root / "mlops.yaml", {}).models["toy"]
+    inputs = model_inputs(model, Project(Git.open(repository.root).working_tree())).digest
+    made = Shop(repository.root, tracker, registry, record(tracker, tmp_path / "one", inputs))
+    registry.create("toy", made.candidate, tags={"commit": "c" * 40})
+    other, _ = registry.create("toy", record(tracker, tmp_path / "two", "2" * 64), tags={"commit": "d" * 40})
+    registry.point("toy", "production", other)
+    made.judge(champion=other.model_digest)
+    return made
+
+
+def steps(capsys: Out, *words: str) -> dict[str, tuple[str, str]]:
+    """stage → (action, what)."""
+    capsys.readouterr()
+    run([*words, "--json"])
+    return {step["stage"]: (step["action"], step["what"]) for step in json.loads(capsys.readouterr().out)}
+
+
+def test_a_plan_tells_of_a_champion_that_moved_though_the_version_is_registered(shop: Shop, capsys: Out) -> None:
+    assert steps(capsys, "plan")["register"][0] == "already done"
+    shop.judge(champion="0" * 64)
+    action, what = steps(capsys, "plan")["register"]
+    assert action == "do"
+    assert what.startswith("the champion of production has changed since the judgement: judge again; if it holds, go")
