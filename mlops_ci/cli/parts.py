@@ -23,7 +23,7 @@ from mlops_ci.stages import deploy
 from mlops_ci.stages.build import STAGE as BUILD
 from mlops_ci.stages.build import packed, wanted
 from mlops_ci.stages.history import history
-from mlops_ci.stages.judged import moved_champion
+from mlops_ci.stages.judged import moved_champion, require_judged
 from mlops_ci.stages.releases import folder, named_as_registered
 from mlops_ci.stages.requirements import let_in, require
 
@@ -205,10 +205,29 @@ def outdated(session: Session, model: Model, item: Affected) -> str | None:
     return f"the champion of {environment} has changed since the judgement" if environment else None
 
 
+def still_judged(session: Session, model: Model, item: Affected) -> None:
+    """What serves for the first time must be judged green, by these rules and against these champions: a version may
+    have been judged again since it was registered.
+
+    Raises StaleError or GateFailed.
+    """
+    found = session.tracker.find(model.name, item.inputs_digest)
+    require_judged(model, found, inputs_digest=item.inputs_digest, judgement_digest=item.judgement_digest)
+    if (reason := outdated(session, model, item)) is not None:
+        raise StaleError(reason, hint="mlops-ci merge judges again, from stored predictions")
+
+
 def serving(
-    session: Session, model: Model, environment: Environment, release: Callable[[], Release], *, needs: tuple[str, ...]
+    session: Session,
+    model: Model,
+    environment: Environment,
+    release: Callable[[], Release],
+    *,
+    needs: tuple[str, ...],
+    ready: Callable[[], None] = lambda: None,
 ) -> Part:
-    """Serve a release in an environment."""
+    """Serve a release in an environment. `ready` raises where that may not be: asked when it is done, not planned,
+    since parts before this one may make it so."""
     stage = f"deploy-{environment.name}"
 
     def planned() -> deploy.Plan:
@@ -225,6 +244,7 @@ def serving(
         found = planned()
         if found.release.version == NEXT:
             raise StaleError("what was trained last with these inputs is not registered", hint="mlops-ci merge")
+        ready()
         say(found.step.sentence())
         return carry_out(session, model, environment, found, say=say)
 

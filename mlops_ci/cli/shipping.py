@@ -22,6 +22,7 @@ from mlops_ci.cli.parts import (
     rules_unchanged,
     serving,
     skipping,
+    still_judged,
     verified,
 )
 from mlops_ci.cli.promoting import proposing
@@ -75,7 +76,13 @@ def to_first(session: Session, model: Model, first: Environment, item: Affected)
         yield rules_unchanged(session, model, item, known)
     else:
         yield done(model, "register", f"version {known.version} has served in {first.name}")
-    yield serving(session, model, first, lambda: released(session, model, first, item), needs=("register", "build"))
+
+    def ready() -> None:
+        if known is None:
+            still_judged(session, model, item)
+
+    wanted_here = partial(released, session, model, first, item)
+    yield serving(session, model, first, wanted_here, needs=("register", "build"), ready=ready)
 
 
 def to_next(session: Session, model: Model, source: Environment, target: Environment, item: Affected) -> Iterator[Part]:

@@ -26,7 +26,7 @@ def require_judged(
         raise StaleError("gates, metrics, suites or holdout have changed since this candidate was judged", hint=cure)
     if not judgement.passed:
         raise GateFailed(
-            f"the candidate was judged red ({judgement.verdict.value}); it is not registered",
+            f"the candidate was judged red ({judgement.verdict.value}): it is not shipped",
             hint="see the report of the pull request",
         )
     return candidate

@@ -111,3 +111,23 @@ def test_a_plan_tells_of_a_champion_that_moved_though_the_version_is_registered(
     action, what = steps(capsys, "plan")["register"]
     assert action == "do"
     assert what.startswith("the champion of production has changed since the judgement: judge again; if it holds, go")
+
+
+DEPLOY = ("deploy", "--environment", "staging")
+
+
+def test_a_deployment_alone_serves_nothing_that_was_judged_red_or_against_another_champion(
+    shop: Shop, capsys: Out
+) -> None:
+    assert steps(capsys, *DEPLOY, "--dry-run")["deploy-staging"][0] == "do"
+    shop.judge(champion="0" * 64)
+    assert run(list(DEPLOY)) == 11
+    assert "the champion of production has changed since the judgement" in capsys.readouterr().out
+    action, what = steps(capsys, *DEPLOY, "--dry-run")["deploy-staging"]
+    assert (action, what.partition(":")[0]) == ("blocked by", "register")
+    assert run([*DEPLOY, "--dry-run"]) == 11
+    shop.judge(passed=False)
+    assert run(list(DEPLOY)) == 10
+    assert "the candidate was judged red (worse)" in capsys.readouterr().out
+    assert steps(capsys, *DEPLOY, "--dry-run")["deploy-staging"][0] == "blocked by"
+    assert not list((shop.root / ".mlops").rglob("serving/*/*/state.json")), "nothing was served"
