@@ -26,6 +26,7 @@ from mlops_ci.cli.parts import (
     verified,
 )
 from mlops_ci.cli.promoting import proposing
+from mlops_ci.cli.pushed import last_change
 from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import MlopsError
@@ -37,6 +38,7 @@ from mlops_ci.stages.releases import read_release
 
 def way(session: Session, model: Model, item: Affected) -> Iterator[Part]:
     """The parts, one after the other; ask for the next one after the former is done, or planned."""
+    item = last_change(session, model, item)
     if not model.environments:
         yield from unserved(session, model, item)
         return

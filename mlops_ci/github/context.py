@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from mlops_ci.errors import UsageError
 
 LARGEST_EVENT = 32 * 1024 * 1024  # bytes
 SERVER = "https://github.com"
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,12 @@ class GitHubContext:
         """The commit that is judged: a pull request's own, not the merge that Actions checks out."""
         found = _at(self.payload, "pull_request", "head", "sha")
         return found if isinstance(found, str) else self.sha
+
+    @property
+    def before(self) -> str:
+        """What the branch was at before a push, '' where nothing was pushed; zeros where there was no such branch."""
+        found = _at(self.payload, "before") if self.event == "push" else None
+        return found if isinstance(found, str) and COMMIT.fullmatch(found) else ""
 
     @property
     def fork(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from mlops_ci.io import git_command
+from mlops_ci.io import git_branches, git_command
 
 TRAILER = "Approved-by"
 _LANDED = f"%cn <%ce>%x00%s%x00%(trailers:key={TRAILER},valueonly,separator=%x00)"
@@ -25,6 +25,14 @@ def grown(root: Path, tip: str) -> tuple[Grown, ...]:
     """Every commit of the mainline up to `tip`, the oldest first."""
     lines = git_command.output(root, "rev-list", "--first-parent", "--reverse", "--timestamp", tip, "--").decode()
     return tuple(Grown(sha=sha, at=int(at)) for at, sha in (line.split() for line in lines.splitlines()))
+
+
+def brought(root: Path, before: str, tip: str) -> tuple[str, ...]:
+    """The commits of the mainline since `before`, the newest first; none where that is no commit `tip` came from."""
+    if not git_branches.contains(root, tip, before):
+        return ()
+    words = ("rev-list", "--first-parent", f"{before}..{tip}", "--")
+    return tuple(git_command.output(root, *words).decode().split())
 
 
 def changes(root: Path, tip: str, paths: Sequence[str]) -> frozenset[str]:

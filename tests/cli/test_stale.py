@@ -11,6 +11,9 @@ import pytest
 from mlops_ci.backends.mlflow_registry import MlflowRegistry
 from mlops_ci.backends.mlflow_tracker import MlflowTracker
 from mlops_ci.cli.main import run
+from mlops_ci.cli.options import Common
+from mlops_ci.cli.pushed import last_change
+from mlops_ci.cli.session import open_session
 from mlops_ci.config.load import load
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.digests.sources import Project
@@ -131,3 +134,43 @@ def test_a_deployment_alone_serves_nothing_that_was_judged_red_or_against_anothe
     assert "the candidate was judged red (worse)" in capsys.readouterr().out
     assert steps(capsys, *DEPLOY, "--dry-run")["deploy-staging"][0] == "blocked by"
     assert not list((shop.root / ".mlops").rglob("serving/*/*/state.json")), "nothing was served"
+
+
+def push(shop: Shop, monkeypatch: pytest.MonkeyPatch, before: str) -> None:
+    """Let a workflow run for a push onto `before`."""
+    path = shop.root / ".mlops/event.json"
+    path.write_text(json.dumps({"before": before}), "utf-8")
+    for name, value in (("ACTIONS", "true"), ("EVENT_NAME", "push"), ("EVENT_PATH", str(path))):
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+
+
+def test_the_last_change_of_a_push_is_told_though_another_commit_came_after(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Repository(shop.root)
+
+    def told(before: str) -> tuple[bool, bool]:
+        """(whether the model was changed, whether by its rules alone)"""
+        push(shop, monkeypatch, before)
+        session = open_session(
+            Common(config=Path("mlops.yaml"), models=(), all_models=False, base="", json=False, quiet=True)
+        )
+        (item,) = session.chosen
+        assert not item.affected, "HEAD changes the README alone"
+        found = last_change(session, session.model("toy"), item)
+        return found.affected, found.base_inputs_digest == found.inputs_digest
+
+    start = Git.open(shop.root).head()
+    repository.write("mlops.yaml", CONFIG.replace("production}]", "production, margin: 0.1}]"))
+    gates = repository.commit("Gates")
+    repository.write("README.md", "1\n")
+    readme = repository.commit("Readme")
+    assert told(start) == (True, True)
+    assert told(gates)[0] is False, "one commit was pushed"
+    assert told("0" * 40)[0] is False, "the branch is new"
+    repository.write("dvc.yaml", "stages: {train: {cmd: 'false', outs: [model]}}\n")
+    repository.commit("Another model")
+    repository.write("README.md", "2\n")
+    repository.commit("Readme again")
+    assert told(start) == (True, False), "the last one counts: a model that returns is not asked for newer rules"
+    assert told(readme) == (True, False)

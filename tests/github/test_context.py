@@ -51,6 +51,15 @@ def test_a_push(tmp_path: Path) -> None:
     assert (found.pull, found.head, found.fork) == (0, "a" * 40, False)
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "found"),
+    [("push", "c" * 40, "c" * 40), ("push", "--all", ""), ("push", None, ""), ("pull_request", "c" * 40, "")],
+)
+def test_what_a_branch_was_at_before_a_push(tmp_path: Path, name: str, before: str | None, found: str) -> None:
+    environ = {**event(tmp_path, {"before": before}), "GITHUB_EVENT_NAME": name}
+    assert context(environ).before == found
+
+
 def test_outside_of_actions() -> None:
     found = context({})
     assert (found.pull, found.head, found.run_url, found.payload) == (0, "", "", {})
