@@ -54,11 +54,13 @@ def test_it_shows_what_is_known_and_is_written_only_when_that_changes(shop: Pers
 
 def test_production_waits_for_its_time_and_takes_no_file_that_is_another_models(shop: Person) -> None:
     two_environments(shop, "{min_soak: 12h}")
+    shop.write("params.yaml", params("ab"))
+    shop.commit("Use b as well")  # version 1 has been in production already, and may come back at any time
     shop.mlops("merge")
     assert "| serves in staging | 12h | since " in show(shop)["body"]
     shop.mlops("forge", "merge", "1")
     said = flat(shop.mlops("plan", expect=10))
-    assert "deploy-production: blocked by: version 1 has served in staging only since" in said
+    assert "deploy-production: blocked by: version 2 has served in staging only since" in said
     assert "12h are asked for" in flat(shop.mlops("merge", expect=10))
 
     noted = shop.home / ".mlops/serving/toy/staging/serving.json"
