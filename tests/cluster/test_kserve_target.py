@@ -52,7 +52,7 @@ def test_pods_that_never_become_ready_are_taken_back_though_kserve_calls_it_read
     stage: Stage, namespace: Namespace, cluster: Cluster, node: Kubelet
 ) -> None:
     served, _ = stage.deploy(0)
-    short = target_of(cluster.kubeconfig, namespace, node.address(CHILD), ready_seconds=5)
+    short = target_of(cluster.kubeconfig, namespace, node.address(CHILD), ready_seconds=10)
     short_stage = stage_of(short, [stage.releases[0], stuck(stage.releases[1])], list(stage.sources))
     seen: list[str] = []
 
@@ -61,7 +61,7 @@ def test_pods_that_never_become_ready_are_taken_back_though_kserve_calls_it_read
             seen.append(condition(namespace.service(NAME), "Ready"))
 
     short_stage.say = say
-    with pytest.raises(GateFailed, match=r"not ready within 5 s: 1 of 1 pods updated") as caught:
+    with pytest.raises(GateFailed, match=r"not ready within 10 s: 1 of 1 pods updated") as caught:
         short_stage.deploy(1)
     assert seen[0] == "True", "which is what must not be believed"
     assert "pod toy-production-predictor" in caught.value.hint
