@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from mlops_ci import __version__
@@ -15,7 +14,7 @@ from mlops_ci.records.results import StageResult
 from mlops_ci.report import charts
 from mlops_ci.report.drift_markdown import ordered
 from mlops_ci.report.drift_text import BANDS, last, short
-from mlops_ci.report.html import WORDS, _finalize, check_state
+from mlops_ci.report.html import WORDS, check_state, templates
 from mlops_ci.report.numbers import interval, number, share
 
 MOST_CHARTS = 24
@@ -23,14 +22,7 @@ MOST_CHARTS = 24
 
 def render(result: StageResult) -> str:
     """The page. Same result, same bytes."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mlops_ci.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_finalize,
-    )
+    environment = templates()
     environment.filters.update(
         number=number, interval=interval, share=share, short=short, change=lambda value: interval(value, signed=True)
     )

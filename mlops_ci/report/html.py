@@ -26,9 +26,9 @@ WORDS = {
 }
 
 
-def render(report: Report) -> str:
-    """The page of one or several models. Same report, same bytes."""
-    environment = jinja2.Environment(
+def templates() -> jinja2.Environment:
+    """Our templates: all text from outside is escaped, and what is not there is an error."""
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("mlops_ci.report"),
         autoescape=True,
         trim_blocks=True,
@@ -36,6 +36,11 @@ def render(report: Report) -> str:
         undefined=jinja2.StrictUndefined,
         finalize=_finalize,
     )
+
+
+def render(report: Report) -> str:
+    """The page of one or several models. Same report, same bytes."""
+    environment = templates()
     environment.filters.update(
         number=number,
         signed=lambda value: number(value, signed=True),
