@@ -66,7 +66,7 @@ class Past:
             if content is not None:
                 return load_bytes(content, path=self.config.path, root=self.config.root, environ=self.environ)
         except ConfigError:
-            pass
+            pass  # git goes further back than the config's form today
         return self.config
 
     def files(self, commit: str) -> Iterator[tuple[str, str]]:
