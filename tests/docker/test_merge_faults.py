@@ -40,7 +40,7 @@ folder.mkdir(parents=True, exist_ok=True)
 CONFIG = """\
 version: 1
 models:
-  toy:
+  shop:
     task: regression
     train: {target: train, environment: requirements.txt, metrics: ""}
     evaluate:
@@ -49,7 +49,7 @@ models:
       metrics: [rmse]
       gates: [{metric: rmse, max: 1}]
       first_model: allow
-    build: {image: "${REGISTRY}/toy", base: "${BASE}"}
+    build: {image: "${REGISTRY}/shop", base: "${BASE}"}
     environments:
       staging: {target: docker, network: none}
       production: {target: docker, network: none}
@@ -78,13 +78,18 @@ def shop(daemon: Daemon, registry: str, base_image: str, tmp_path: Path) -> Iter
     yield person
     person.mlops("serve", "stop", "--all")
     until(lambda: not working_in(person.home))
-    assert daemon.docker("ps", "--all", "--quiet") == "", "no container is left"
+    until(lambda: not containers(daemon))
 
 
 def pushed(registry: str) -> list[str]:
-    """The tags under which the registry serves an image of the toy."""
-    answer = http.call("GET", f"http://{registry}/v2/toy/tags/list")
+    """The tags under which the registry serves an image of the shop's model."""
+    answer = http.call("GET", f"http://{registry}/v2/shop/tags/list")
     return list(json.loads(answer.body)["tags"] or []) if answer.status == 200 else []
+
+
+def containers(daemon: Daemon) -> list[str]:
+    """The containers of the shop's model: other tests have theirs in the same daemon."""
+    return daemon.docker("ps", "--all", "--quiet", "--filter", "label=mlops-ci.model=shop").split()
 
 
 def lines(shop: Person) -> list[str]:
@@ -110,12 +115,12 @@ def assert_shipped_once(shop: Person, daemon: Daemon) -> None:
     (staging,) = served(shop)
     release: dict[str, Any] = staging["release"]
     assert (staging["environment"], staging["answering"], release["version"]) == ("staging", True, "1")
-    manifest = http.call("GET", f"http://{registry}/v2/toy/manifests/{release['image_digest']}")
+    manifest = http.call("GET", f"http://{registry}/v2/shop/manifests/{release['image_digest']}")
     assert manifest.status == 200
-    assert tag == f"toy-{release['model_digest'][:32]}"
+    assert tag == f"shop-{release['model_digest'][:32]}"
     until(lambda: alone(shop))
-    assert len(daemon.docker("ps", "--all", "--quiet").split()) == 1
-    assert shop.mlops("forge", "list", "--state", "all").count("Promote toy version 1 to production") == 1
+    assert len(containers(daemon)) == 1
+    assert shop.mlops("forge", "list", "--state", "all").count("Promote shop version 1 to production") == 1
     assert not list((shop.home / ".mlops/results").rglob(".*"))
     shop.mlops("status")
 
