@@ -40,7 +40,7 @@ def deployed(model: Path, home: Path, body: bytes) -> float:
     """Seconds from `deploy` to the first answer."""
     from mlops_ci.backends.local_target import local_target
     from mlops_ci.digests.directory import digest_directory
-    from mlops_ci.ports import DeployJob
+    from mlops_ci.ports.deploying import DeployJob
     from mlops_ci.records.models import Release
     from mlops_ci.serving.code import copy_into
     from mlops_ci.stages.smoke import smoke

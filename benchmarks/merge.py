@@ -153,7 +153,7 @@ def register(root: Path) -> list[str]:
     from mlops_ci.digests.directory import digest_directory
     from mlops_ci.digests.sources import Project
     from mlops_ci.io.git import Git
-    from mlops_ci.ports import TrainedModel
+    from mlops_ci.ports.tracking import TrainedModel
     from mlops_ci.stages.inputs import model_inputs
 
     config = load(root / "mlops.yaml", os.environ)

@@ -72,7 +72,7 @@ def prepare(home: Path) -> None:
     from mlops_ci.backends.mlflow_tracker import MlflowTracker
     from mlops_ci.config.release_file import render
     from mlops_ci.digests.directory import digest_directory
-    from mlops_ci.ports import TrainedModel
+    from mlops_ci.ports.tracking import TrainedModel
     from mlops_ci.records.models import Release
 
     (home / "mlops.yaml").write_text(f"version: 1\nmodels:\n  delays: {{train: {{environment: '{sys.executable}'}}}}\n")

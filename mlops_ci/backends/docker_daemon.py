@@ -8,7 +8,7 @@ from typing import Any
 
 from mlops_ci.backends.image_daemon import connected, said
 from mlops_ci.errors import BackendError, ConfigError
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 
 LOCAL = "http+docker://"  # what docker-py makes of a Unix socket
 DOCS = "docker.md"

@@ -18,7 +18,8 @@ from mlops_ci.backends.server_settings import drain_seconds, settings_of, write_
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io import process
-from mlops_ci.ports import DeployJob, Say
+from mlops_ci.ports.deploying import DeployJob
+from mlops_ci.ports.say import Say
 from mlops_ci.records.models import Release
 from mlops_ci.records.server import DRAIN_SECONDS, WINDOWS
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from mlops_ci.backends.dvc_words import Heard
 from mlops_ci.errors import BackendError, MissingExtra, PipelineError, UsageError
 from mlops_ci.io import process
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 
 FETCH_TIMEOUT = 7200.0
 MOST_NAMES = 5

@@ -14,7 +14,8 @@ from mlops_ci.backends.dvc_files import content_of, kept, set_aside
 from mlops_ci.backends.dvc_words import Watch
 from mlops_ci.errors import PipelineError, StageFailed
 from mlops_ci.io import process
-from mlops_ci.ports import Interpreter, PipelineJob, PipelineRun, Say
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.training import Interpreter, PipelineJob, PipelineRun
 from mlops_ci.records.training import PipelineStage
 
 

@@ -15,8 +15,9 @@ from mlops_ci.backends.dvc_command import DvcCommand
 from mlops_ci.backends.dvc_words import SHOWN_LINES, Heard
 from mlops_ci.errors import StageFailed
 from mlops_ci.io import files, process
-from mlops_ci.ports import Interpreter, Say
 from mlops_ci.ports.retraining import RefreshJob
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.training import Interpreter
 
 DOCS = "retrain.md#refresh"
 

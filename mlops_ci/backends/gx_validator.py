@@ -13,7 +13,8 @@ from mlops_ci.backends.file_source import FileSource
 from mlops_ci.backends.gx_suite import Suite, read_suite, severity_of
 from mlops_ci.backends.sql_source import SqlSource
 from mlops_ci.errors import BackendError, ConfigError, DataError, MissingExtra
-from mlops_ci.ports import DataSource, Say
+from mlops_ci.ports.data import DataSource
+from mlops_ci.ports.say import Say
 from mlops_ci.records.results import Status
 from mlops_ci.records.validation import ExpectationResult
 

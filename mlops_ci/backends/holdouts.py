@@ -11,7 +11,8 @@ from mlops_ci.backends import row_hash
 from mlops_ci.backends.predictions import read_predictions
 from mlops_ci.digests.directory import digest_file
 from mlops_ci.errors import ConfigError, DataError, MissingExtra, did_you_mean
-from mlops_ci.ports import Asked, Coded, HoldoutColumns, HoldoutRows, Overlap, PredictedRows
+from mlops_ci.ports.holdouts import Coded, HoldoutColumns, HoldoutRows, Overlap, PredictedRows
+from mlops_ci.ports.scoring import Asked
 
 SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
 MISSING = "(missing)"

@@ -10,7 +10,7 @@ from typing import Any
 from mlops_ci.backends.image_daemon import said
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io import files
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 
 ASK = """\
 import json, platform, sys

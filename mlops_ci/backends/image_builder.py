@@ -19,8 +19,8 @@ from mlops_ci.backends.image_sbom import about_image
 from mlops_ci.backends.image_wheels import Kept, WheelShelf
 from mlops_ci.errors import BackendError, StaleError
 from mlops_ci.io import files
-from mlops_ci.ports import Say
 from mlops_ci.ports.building import BuildJob, Built
+from mlops_ci.ports.say import Say
 from mlops_ci.records.building import Image
 from mlops_ci.records.server import WINDOWS
 

@@ -11,8 +11,8 @@ from mlops_ci.backends.image_base import Base
 from mlops_ci.backends.uv_environments import does_not_fit, unsolved, uv_binary
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io import files, process
-from mlops_ci.ports import for_user_code
 from mlops_ci.ports.building import Described
+from mlops_ci.ports.user_code import for_user_code
 
 UV_LIBC = (40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 28, 17)  # the minor versions of the C library that uv knows
 PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]*\])?==[^\s;]+")

@@ -15,8 +15,9 @@ from mlops_ci.backends.image_lock import DOCS, Locker, pip_platforms, without_pa
 from mlops_ci.backends.image_sbom import packages_of
 from mlops_ci.errors import BackendError, MissingExtra
 from mlops_ci.io import files, process
-from mlops_ci.ports import Say, for_user_code
 from mlops_ci.ports.building import Described
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.user_code import for_user_code
 
 MARKER = ".complete"
 SECONDS = 3600.0

@@ -15,7 +15,7 @@ from typing import Any
 
 from mlops_ci.errors import BackendError
 from mlops_ci.io import clock, process
-from mlops_ci.ports import for_user_code
+from mlops_ci.ports.user_code import for_user_code
 
 PATIENCE = 15.0  # seconds for a keeper to come up
 SCRIPT = Path(process.__file__).with_name("keeper.py")

@@ -19,7 +19,8 @@ from mlops_ci.backends.server_logs import failed, log_of, prune_logs
 from mlops_ci.backends.server_settings import drain_seconds, prune_settings
 from mlops_ci.errors import BackendError, ConfigError, GateFailed, MlopsError
 from mlops_ci.io import clock, files
-from mlops_ci.ports import DeployJob, Say
+from mlops_ci.ports.deploying import DeployJob
+from mlops_ci.ports.say import Say
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving
 

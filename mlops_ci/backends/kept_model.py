@@ -9,7 +9,7 @@ from typing import Any
 from mlops_ci.backends.keeper_client import read
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import DeployJob
+from mlops_ci.ports.deploying import DeployJob
 from mlops_ci.records.models import Release
 
 

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from mlops_ci.backends.keeper_client import read, whole
 from mlops_ci.errors import BackendError, MlopsError
 from mlops_ci.io import files
-from mlops_ci.ports import DeployJob, Say
+from mlops_ci.ports.deploying import DeployJob
+from mlops_ci.ports.say import Say
 from mlops_ci.records.codec import CodecError, decode, encode
 from mlops_ci.records.models import Release
 

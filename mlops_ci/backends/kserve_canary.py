@@ -25,7 +25,8 @@ from mlops_ci.config.canary import policy
 from mlops_ci.config.types import Environment
 from mlops_ci.errors import BackendError, StaleError
 from mlops_ci.io import clock
-from mlops_ci.ports import DeployJob, Say
+from mlops_ci.ports.deploying import DeployJob
+from mlops_ci.ports.say import Say
 from mlops_ci.records.canary import Canary, Outcome
 from mlops_ci.records.codec import CodecError, decode, encode
 from mlops_ci.records.models import Release

@@ -16,7 +16,7 @@ from mlops_ci.backends.kserve_options import KNATIVE
 from mlops_ci.backends.kube_client import KubeClient
 from mlops_ci.errors import GateFailed
 from mlops_ci.io import clock
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 
 STEP = 0.5
 

@@ -24,7 +24,8 @@ from mlops_ci.backends.served_note import refuse, refused, removed_by
 from mlops_ci.config.types import Environment
 from mlops_ci.errors import BackendError, GateFailed, MlopsError
 from mlops_ci.io import clock
-from mlops_ci.ports import DeployJob, Say
+from mlops_ci.ports.deploying import DeployJob
+from mlops_ci.ports.say import Say
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving

@@ -18,7 +18,7 @@ from typing import Any
 from mlops_ci.backends.kube_client import KubeClient, Refused
 from mlops_ci.errors import BackendError
 from mlops_ci.io import clock
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 
 SECONDS = 15
 WAIT_SECONDS = 900.0

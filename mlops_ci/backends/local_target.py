@@ -9,7 +9,8 @@ from mlops_ci.backends.keeper_target import HOST, KeeperTarget
 from mlops_ci.backends.kept_model import ModelAndCode, python_of
 from mlops_ci.backends.server_settings import drain_seconds, settings_of, write_settings
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.ports import DeployJob, Say
+from mlops_ci.ports.deploying import DeployJob
+from mlops_ci.ports.say import Say
 from mlops_ci.records.models import Release
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlops_ci.backends.mlflow_client import MlflowStore
-from mlops_ci.ports import TrainedModel
+from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.codec import CodecError, decode, encode
 from mlops_ci.records.models import Candidate, Judgement
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from mlops_ci.backends import row_hash
 from mlops_ci.errors import StageFailed
-from mlops_ci.ports import Asked, Coded, HoldoutRows, PredictedRows
+from mlops_ci.ports.holdouts import Coded, HoldoutRows, PredictedRows
+from mlops_ci.ports.scoring import Asked
 
 
 def read_predictions(path: Path, holdout: HoldoutRows, *, asked: Asked) -> PredictedRows:

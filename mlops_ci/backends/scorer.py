@@ -13,9 +13,11 @@ from typing import Any
 
 from mlops_ci.errors import StageFailed
 from mlops_ci.io import process
-from mlops_ci.ports import Interpreter, MeasuringJob, Say, ScoringJob
 from mlops_ci.ports.batch import BatchJob
 from mlops_ci.ports.drift import WatchJob
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.scoring import MeasuringJob, ScoringJob
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.scoring import InputFile, Part
 
 SCRIPT = Path(__file__).with_name("score_script.py")

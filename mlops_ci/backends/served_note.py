@@ -11,7 +11,7 @@ from mlops_ci.backends.keeper_client import read, whole
 from mlops_ci.backends.kept_releases import release_of
 from mlops_ci.errors import StaleError
 from mlops_ci.io import files
-from mlops_ci.ports import DeployJob
+from mlops_ci.ports.deploying import DeployJob
 from mlops_ci.records.codec import encode
 
 STAYS = ("port", "sequence", "refused")  # what is known of an environment where nothing serves

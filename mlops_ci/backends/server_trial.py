@@ -10,7 +10,8 @@ from typing import Any
 
 from mlops_ci.errors import BackendError, StageFailed
 from mlops_ci.io import clock, http, process
-from mlops_ci.ports import Interpreter, TrialJob
+from mlops_ci.ports.scoring import TrialJob
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.evaluation import ServingFacts
 
 START_SECONDS = 300.0

@@ -15,7 +15,9 @@ from pathlib import Path
 from mlops_ci.errors import BackendError, ConfigError, MissingExtra
 from mlops_ci.io import files as whole
 from mlops_ci.io import process
-from mlops_ci.ports import Interpreter, Say, for_user_code
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.training import Interpreter
+from mlops_ci.ports.user_code import for_user_code
 
 MARKER = ".complete"
 NAME = re.compile(r"[=<>!~\[; ]")  # what ends a package's name in a requirement

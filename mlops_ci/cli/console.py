@@ -21,7 +21,7 @@ from mlops_ci.github.context import in_actions
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
-    from mlops_ci.ports import Say
+    from mlops_ci.ports.say import Say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,8 @@ from mlops_ci.config.types import Model
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import BackendError, MissingExtra, MlopsError, UsageError, did_you_mean
 from mlops_ci.io import clock
-from mlops_ci.ports import Say
 from mlops_ci.ports.drift import Production
+from mlops_ci.ports.say import Say
 from mlops_ci.records.codec import CodecError, decode, encode
 from mlops_ci.records.drift import DriftDetails
 from mlops_ci.records.models import Version

@@ -11,7 +11,7 @@ from mlops_ci.cli import wiring
 from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Model
 from mlops_ci.errors import MlopsError
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 from mlops_ci.records.results import Check, Severity, StageResult, Status
 
 if TYPE_CHECKING:

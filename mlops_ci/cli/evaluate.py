@@ -16,7 +16,7 @@ from mlops_ci.cli.train import trainer
 from mlops_ci.config.types import Model
 from mlops_ci.errors import MissingExtra
 from mlops_ci.io import clock
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.stages.plan import evaluate_step

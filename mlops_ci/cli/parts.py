@@ -14,7 +14,7 @@ from mlops_ci.config import release_file
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import BackendError, MlopsError, StaleError
 from mlops_ci.io import clock
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.models import Release
 from mlops_ci.records.plans import Action, Step

@@ -9,7 +9,7 @@ from mlops_ci.cli.parts import Part, path_of
 from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.io import clock
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.models import Release
 from mlops_ci.records.plans import Action, Step

@@ -23,7 +23,7 @@ from mlops_ci.records.runs import WorkflowRun
 from mlops_ci.records.showing import About, Shown
 
 if TYPE_CHECKING:
-    from mlops_ci.ports import Reviewing
+    from mlops_ci.ports.reviewing import Reviewing
     from mlops_ci.ports.runs import Runs
     from mlops_ci.report.collect import Report
 

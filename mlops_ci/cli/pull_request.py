@@ -14,7 +14,7 @@ from mlops_ci.cli.run_stage import StageFunction, one_run, perform_one, show
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.config.types import Model
 from mlops_ci.io import clock
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import encode
 from mlops_ci.records.plans import Step

@@ -16,7 +16,7 @@ from mlops_ci.cli.run_stage import StageFunction, run_stage
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.config.types import Model
 from mlops_ci.errors import MlopsError
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import StageResult

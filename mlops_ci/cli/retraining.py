@@ -16,8 +16,8 @@ from mlops_ci.digests.canonical import digest_of
 from mlops_ci.digests.inputs import Inputs
 from mlops_ci.errors import StaleError
 from mlops_ci.io import git_beside
-from mlops_ci.ports import Say
 from mlops_ci.ports.retraining import Refresher, RefreshJob
+from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.records.retraining import Challenger
@@ -28,7 +28,8 @@ from mlops_ci.stages.retrain_place import Note, Place, data_changes, gathered, i
 from mlops_ci.stages.train import interpreter_for, noted, pipeline_job
 
 if TYPE_CHECKING:
-    from mlops_ci.ports import Forge, Registry, Tracker
+    from mlops_ci.ports.forge import Forge
+    from mlops_ci.ports.tracking import Registry, Tracker
 
 
 @dataclass(frozen=True)

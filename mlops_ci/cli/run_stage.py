@@ -9,7 +9,7 @@ from mlops_ci.cli.announce import announce
 from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Model
 from mlops_ci.io import files
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import encode
 from mlops_ci.records.results import StageResult, exit_code

@@ -11,7 +11,7 @@ from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, config_options
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.errors import UsageError, did_you_mean
-from mlops_ci.ports import Deployer
+from mlops_ci.ports.deploying import Deployer
 from mlops_ci.records.codec import encode
 from mlops_ci.records.serving import Serving
 from mlops_ci.report.clean import plain

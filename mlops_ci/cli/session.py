@@ -23,7 +23,9 @@ from mlops_ci.records.results import Origin
 from mlops_ci.stages.inputs import model_inputs
 
 if TYPE_CHECKING:
-    from mlops_ci.ports import Forge, Registry, Reviewing, Tracker
+    from mlops_ci.ports.forge import Forge
+    from mlops_ci.ports.reviewing import Reviewing
+    from mlops_ci.ports.tracking import Registry, Tracker
     from mlops_ci.records.affected import Affected
 
 

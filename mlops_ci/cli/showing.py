@@ -20,7 +20,7 @@ from mlops_ci.github.commands import Annotation as Command
 from mlops_ci.github.commands import annotate
 from mlops_ci.github.context import GitHubContext, context
 from mlops_ci.github.outputs import render
-from mlops_ci.ports import Reviewing
+from mlops_ci.ports.reviewing import Reviewing
 from mlops_ci.records.reviewing import Annotation, Level
 from mlops_ci.records.showing import About, Commented, Publication, Shown
 from mlops_ci.report import comment

@@ -9,7 +9,7 @@ from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import MlopsError
 from mlops_ci.github.context import run_url
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 from mlops_ci.records.canary import CanaryDetails
 from mlops_ci.records.codec import decode
 from mlops_ci.records.results import StageResult, Status

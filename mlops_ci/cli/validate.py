@@ -14,7 +14,8 @@ from mlops_ci.cli.run_stage import StageFunction, run_stage
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.cli.train import trainer
 from mlops_ci.config.types import Dataset, Model
-from mlops_ci.ports import DataSource, Say
+from mlops_ci.ports.data import DataSource
+from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import CodecError, decode
 from mlops_ci.records.results import StageResult

@@ -14,28 +14,20 @@ if TYPE_CHECKING:
     from mlops_ci.backends.github.survey import Survey
     from mlops_ci.backends.local_forge import LocalForge
     from mlops_ci.io.git import Git
-    from mlops_ci.ports import (
-        Builder,
-        CanaryTarget,
-        DataSource,
-        Deployer,
-        Environments,
-        Forge,
-        Holdouts,
-        Pipeline,
-        Registry,
-        Reviewing,
-        Scorer,
-        ServerTrial,
-        Tracker,
-        TrafficMeter,
-        Validator,
-    )
     from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
+    from mlops_ci.ports.building import Builder
+    from mlops_ci.ports.data import DataSource, Validator
+    from mlops_ci.ports.deploying import CanaryTarget, Deployer, TrafficMeter
     from mlops_ci.ports.drift import Distances, Production, TrainingData, WatchScorer
+    from mlops_ci.ports.forge import Forge
+    from mlops_ci.ports.holdouts import Holdouts
     from mlops_ci.ports.retraining import Refresher
+    from mlops_ci.ports.reviewing import Reviewing
     from mlops_ci.ports.runs import Runs
+    from mlops_ci.ports.scoring import Scorer, ServerTrial
     from mlops_ci.ports.starting import Starter
+    from mlops_ci.ports.tracking import Registry, Tracker
+    from mlops_ci.ports.training import Environments, Pipeline
     from mlops_ci.records.doctor import ClusterFacts, RemoteFacts, TrackingFacts
     from mlops_ci.records.github import Access
     from mlops_ci.records.setting_up import Head
@@ -312,7 +304,7 @@ HERE = ("local", "docker")
 
 def canary_target(config: Config, environment: Environment) -> CanaryTarget:
     """What splits an environment's traffic. Raises UsageError where its target moves all of it at once."""
-    from mlops_ci.ports import CanaryTarget
+    from mlops_ci.ports.deploying import CanaryTarget
 
     target = deployer(config, environment)
     if not isinstance(target, CanaryTarget):
@@ -375,7 +367,7 @@ def batch(config: Config, *, scratch: Path) -> Bench:
     from mlops_ci.backends.kept_model import find_kept
     from mlops_ci.backends.scorer import SubprocessScorer
     from mlops_ci.io.workspace import Workspace
-    from mlops_ci.ports import Interpreter
+    from mlops_ci.ports.training import Interpreter
     from mlops_ci.records.models import Release
     from mlops_ci.serving.code import copy_into
     from mlops_ci.stages.score import Bench

@@ -24,7 +24,7 @@ from mlops_ci.stages.inputs import JudgedOn, compared_config, folder_of, judged_
 from mlops_ci.stages.overrides import on_record
 
 if TYPE_CHECKING:
-    from mlops_ci.ports import Say
+    from mlops_ci.ports.say import Say
 
 LONGEST = 80
 INVALID = "not valid in the base"

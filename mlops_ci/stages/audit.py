@@ -14,7 +14,7 @@ from datetime import datetime
 from mlops_ci.config.types import Config
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io.git_mainline import Grown
-from mlops_ci.ports import Registry
+from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.audit import Audited, Claim, Facts, Known, Move
 from mlops_ci.records.models import Release, Version
 from mlops_ci.stages.alias_then import alias_then

@@ -12,7 +12,9 @@ from mlops_ci.config.types import Model
 from mlops_ci.errors import ConfigError
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Builder, BuildJob, Built, Described, Registry, Say, Tracker
+from mlops_ci.ports.building import Builder, BuildJob, Built, Described
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.tracking import Registry, Tracker
 from mlops_ci.records.building import BuildDetails, Image
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release, Version

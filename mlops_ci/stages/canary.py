@@ -10,7 +10,8 @@ from datetime import datetime, timedelta, timezone
 
 from mlops_ci.errors import BackendError
 from mlops_ci.evaluation.canary import judge, unmeasured
-from mlops_ci.ports import CanaryTarget, Registry, TrafficMeter
+from mlops_ci.ports.deploying import CanaryTarget, TrafficMeter
+from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.canary import (
     KEPT_VERDICTS,
     Canary,

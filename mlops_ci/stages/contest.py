@@ -11,7 +11,11 @@ import numpy as np
 from mlops_ci.config.types import Evaluate, Model
 from mlops_ci.errors import ConfigError, MlopsError
 from mlops_ci.evaluation.problem import Problem, Scores
-from mlops_ci.ports import Asked, Coded, HoldoutRows, Interpreter, PredictedRows, Registry, Say
+from mlops_ci.ports.holdouts import Coded, HoldoutRows, PredictedRows
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.scoring import Asked
+from mlops_ci.ports.tracking import Registry
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.models import Candidate, Version
 from mlops_ci.stages.rules import environments_of
 from mlops_ci.stages.scoring import Bench, Scored, Subject, environment_of, predictions_of

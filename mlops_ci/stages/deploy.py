@@ -10,7 +10,9 @@ from pathlib import Path
 
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import CanaryTarget, Deployer, DeployJob, DryRun, Registry, Say
+from mlops_ci.ports.deploying import CanaryTarget, Deployer, DeployJob, DryRun
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.canary import Canary
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release, Version

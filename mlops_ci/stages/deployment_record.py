@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from mlops_ci.errors import MlopsError, StaleError
-from mlops_ci.ports import Reviewing, Say
+from mlops_ci.ports.reviewing import Reviewing
+from mlops_ci.ports.say import Say
 from mlops_ci.records.canary import Canary, Outcome
 from mlops_ci.records.codec import decode
 from mlops_ci.records.models import Release

@@ -13,8 +13,8 @@ from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Drift, Model
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import UsageError
-from mlops_ci.ports import Say
 from mlops_ci.ports.drift import Compared, Distances, Production, Rules, Watched
+from mlops_ci.ports.say import Say
 from mlops_ci.records.codec import encode
 from mlops_ci.records.drift import ColumnDrift, Decay, DriftDetails, Signal, Window, WindowResult
 from mlops_ci.records.models import Version

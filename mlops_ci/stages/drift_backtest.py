@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from mlops_ci.config.types import Drift
-from mlops_ci.ports import Say
 from mlops_ci.ports.drift import Compared, Watched
+from mlops_ci.ports.say import Say
 from mlops_ci.records.backtest import Backtest, ColumnTrend, Fired, Suggestion
 from mlops_ci.records.drift import ColumnDrift, Window
 from mlops_ci.records.results import Status, status_of

@@ -13,7 +13,10 @@ from mlops_ci.errors import MlopsError
 from mlops_ci.evaluation import charts, flips
 from mlops_ci.evaluation.verdict import overall
 from mlops_ci.io import files
-from mlops_ci.ports import HoldoutRows, Interpreter, Overlap, Registry, Say
+from mlops_ci.ports.holdouts import HoldoutRows, Overlap
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.tracking import Registry
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.codec import encode
 from mlops_ci.records.evaluation import EvaluationDetails
 from mlops_ci.records.models import Candidate, Judgement, Version

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import Tracker
+from mlops_ci.ports.tracking import Tracker
 from mlops_ci.records.codec import decode
 from mlops_ci.records.evaluation import EvaluationDetails
 from mlops_ci.records.models import Release

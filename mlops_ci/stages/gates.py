@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mlops_ci.config.types import Gate, Slice
 from mlops_ci.evaluation.verdict import satisfies
-from mlops_ci.ports import Overlap
+from mlops_ci.ports.holdouts import Overlap
 from mlops_ci.records.evaluation import MetricResult
 from mlops_ci.records.results import Check, Severity, Status, Verdict
 from mlops_ci.stages.contest import Contest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlops_ci.config.types import Model
 from mlops_ci.errors import GateFailed, StaleError
-from mlops_ci.ports import Registry
+from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.models import Candidate
 from mlops_ci.stages.rules import environments_of
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from mlops_ci.errors import ForgeConflict
-from mlops_ci.ports import Forge
+from mlops_ci.ports.forge import Forge
 from mlops_ci.records.forge import NewPull, PullRequest, PullState, Push
 from mlops_ci.records.living import HOLD, Action, Outcome, Proposal, branch_of
 from mlops_ci.stages.living_body import Block, block_of, compose, marked, title_hash, title_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from mlops_ci.errors import RepositoryError
-from mlops_ci.ports import Forge
+from mlops_ci.ports.forge import Forge
 from mlops_ci.records.forge import BranchCommit, PullRequest, PullState, stamp
 from mlops_ci.records.living import HOLD
 from mlops_ci.stages.living_body import Block, block_of, human_text, title_hash

@@ -13,7 +13,9 @@ from mlops_ci.evaluation.flips import count_flips
 from mlops_ci.evaluation.problem import Codes, Undefined
 from mlops_ci.evaluation.resampled import from_replicates
 from mlops_ci.evaluation.slices import Cut, assess_slices, by_quantile, rows_by_code
-from mlops_ci.ports import HoldoutColumns, HoldoutRows, Interpreter, MeasuringJob
+from mlops_ci.ports.holdouts import HoldoutColumns, HoldoutRows
+from mlops_ci.ports.scoring import MeasuringJob
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.evaluation import Flips, Interval, MetricResult, SliceResult
 from mlops_ci.records.results import Verdict
 from mlops_ci.stages.contest import Contest, Opponent

@@ -6,7 +6,7 @@ from mlops_ci.config.types import Model
 from mlops_ci.digests.inputs import Inputs
 from mlops_ci.errors import GateFailed
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Registry, Tracker
+from mlops_ci.ports.tracking import Registry, Tracker
 from mlops_ci.records.plans import Action, Step
 from mlops_ci.stages.rules import environments_of
 from mlops_ci.stages.train import noted

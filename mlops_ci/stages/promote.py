@@ -9,7 +9,7 @@ from datetime import datetime
 from mlops_ci.config import release_file
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.ports import Forge
+from mlops_ci.ports.forge import Forge
 from mlops_ci.records.codec import encode
 from mlops_ci.records.forge import PullState
 from mlops_ci.records.living import Action, Outcome, Proposal

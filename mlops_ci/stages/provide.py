@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops_ci.config.types import Model
 from mlops_ci.digests.sources import Project
 from mlops_ci.digests.stages import Stage
-from mlops_ci.ports import Say
+from mlops_ci.ports.say import Say
 from mlops_ci.stages.inputs import folder_of, model_inputs
 from mlops_ci.stages.producers import fits, folder_of_glob, full_path, producer
 from mlops_ci.stages.train import Trainer, interpreter_for, pipeline_job, prove

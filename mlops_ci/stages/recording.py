@@ -8,7 +8,7 @@ from mlops_ci.config.types import Model
 from mlops_ci.digests.inputs import Inputs
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import TrainedModel
+from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.codec import encode
 from mlops_ci.records.results import Origin
 from mlops_ci.records.training import TrainingDetails

@@ -12,9 +12,11 @@ from typing import Any
 from mlops_ci.config.types import Model
 from mlops_ci.errors import BackendError, DataError, UsageError
 from mlops_ci.io import files
-from mlops_ci.ports import Holdouts, Interpreter, Say, Tracker
 from mlops_ci.ports.drift import TrainingData, WatchJob, WatchScorer
-from mlops_ci.ports.holdouts import HoldoutColumns
+from mlops_ci.ports.holdouts import HoldoutColumns, Holdouts
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.tracking import Tracker
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.codec import CodecError, decode, encode
 from mlops_ci.records.reference import Importance, Reference
 from mlops_ci.stages.stored import bring_model

@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import MlopsError, StaleError, UsageError
-from mlops_ci.ports import Registry, Tracker
+from mlops_ci.ports.tracking import Registry, Tracker
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Candidate, Version
 from mlops_ci.records.plans import Action, Step

@@ -9,7 +9,9 @@ from itertools import pairwise
 from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import GateFailed
-from mlops_ci.ports import Deployer, Forge, Registry
+from mlops_ci.ports.deploying import Deployer
+from mlops_ci.ports.forge import Forge
+from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.forge import PullState
 from mlops_ci.records.living import branch_of
 from mlops_ci.records.models import Release

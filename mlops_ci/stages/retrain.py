@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Model
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.ports import Forge
+from mlops_ci.ports.forge import Forge
 from mlops_ci.records.codec import encode
 from mlops_ci.records.drift import DriftDetails
 from mlops_ci.records.forge import PullState

@@ -15,8 +15,9 @@ from mlops_ci.config.types import Model
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import BackendError, MlopsError
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Interpreter, Say
 from mlops_ci.ports.batch import BatchJob, BatchOutput, BatchRows, BatchScorer, Plan, Rows
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release
 from mlops_ci.records.results import StageResult, Status

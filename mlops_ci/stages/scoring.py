@@ -12,18 +12,11 @@ from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError, StageFailed, StaleError
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import (
-    Asked,
-    Environments,
-    HoldoutRows,
-    Holdouts,
-    Interpreter,
-    PredictedRows,
-    Say,
-    Scorer,
-    ScoringJob,
-    Tracker,
-)
+from mlops_ci.ports.holdouts import HoldoutRows, Holdouts, PredictedRows
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.scoring import Asked, Scorer, ScoringJob
+from mlops_ci.ports.tracking import Tracker
+from mlops_ci.ports.training import Environments, Interpreter
 from mlops_ci.stages.stored import described
 
 SMOKE = "smoke.json"

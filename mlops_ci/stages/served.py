@@ -12,7 +12,9 @@ from mlops_ci import yaml12
 from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import size_of
 from mlops_ci.errors import BackendError, MlopsError
-from mlops_ci.ports import Interpreter, Say, ServerTrial, TrialJob
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.scoring import ServerTrial, TrialJob
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.evaluation import ServingFacts
 from mlops_ci.records.models import Candidate
 from mlops_ci.stages.contest import Contest

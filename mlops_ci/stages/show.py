@@ -7,7 +7,7 @@ and what can't be shown is a sentence, not an error.
 from __future__ import annotations
 
 from mlops_ci.errors import BackendError, UsageError
-from mlops_ci.ports import Reviewing
+from mlops_ci.ports.reviewing import Reviewing
 from mlops_ci.records.showing import Commented, Publication, Shown
 
 

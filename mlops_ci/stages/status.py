@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import Registry
+from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving
 from mlops_ci.records.status import Standing

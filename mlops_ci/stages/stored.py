@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError, MlopsError, StaleError
-from mlops_ci.ports import Described, Tracker
+from mlops_ci.ports.building import Described
+from mlops_ci.ports.tracking import Tracker
 
 MODEL = "model"
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.ports import Forge
+from mlops_ci.ports.forge import Forge
 from mlops_ci.records.living import Outcome, Proposal
 from mlops_ci.records.models import Release
 from mlops_ci.records.promotion import PromotionFacts

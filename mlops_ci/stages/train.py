@@ -16,7 +16,9 @@ from mlops_ci.digests.sources import in_git
 from mlops_ci.errors import BackendError, MlopsError
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Environments, Interpreter, Pipeline, PipelineJob, PipelineRun, Say, Tracker
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.tracking import Tracker
+from mlops_ci.ports.training import Environments, Interpreter, Pipeline, PipelineJob, PipelineRun
 from mlops_ci.records.codec import CodecError, decode, encode
 from mlops_ci.records.models import Candidate
 from mlops_ci.records.results import Check, Origin, Severity, StageResult, Status, status_of

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from mlops_ci.config.types import Dataset, Model
 from mlops_ci.errors import DataError
-from mlops_ci.ports import DataSource, Say, Validator
+from mlops_ci.ports.data import DataSource, Validator
+from mlops_ci.ports.say import Say
 from mlops_ci.records.codec import encode
 from mlops_ci.records.results import Check, StageResult, Status, status_of
 from mlops_ci.records.validation import (

@@ -13,7 +13,8 @@ import pytest
 
 from mlops_ci.errors import BackendError, GateFailed, StaleError
 from mlops_ci.io import http
-from mlops_ci.ports import Deployer, Say
+from mlops_ci.ports.deploying import Deployer
+from mlops_ci.ports.say import Say
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving
 from mlops_ci.stages.smoke import smoke
@@ -49,7 +50,7 @@ class Stage:
         refuse: str = "",
     ) -> tuple[Serving, bool]:
         """Deploy a release, smoked as the model with the digest `wanted`, its own by default."""
-        from mlops_ci.ports import DeployJob
+        from mlops_ci.ports.deploying import DeployJob
 
         release = self.releases[index]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from mlops_ci.errors import BackendError, ForgeConflict, MergeConflict, UsageError
-from mlops_ci.ports import Forge
+from mlops_ci.ports.forge import Forge
 from mlops_ci.records.forge import NewPull, PullRequest, PullState, Push, stamp
 from tests.backends.forge_place import ForgePlace
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from mlops_ci.backends.local_forge import LocalForge
 from mlops_ci.io.git_write import Person
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Forge
+from mlops_ci.ports.forge import Forge
 from tests.digests.repository import Repository
 
 HUMAN = Person(name="A Human", email="human@example.com")

@@ -11,8 +11,8 @@ import pytest
 from mlops_ci.backends.dvc_refresh import DvcRefresher
 from mlops_ci.errors import StageFailed
 from mlops_ci.io import git_beside
-from mlops_ci.ports import Interpreter
 from mlops_ci.ports.retraining import RefreshJob
+from mlops_ci.ports.training import Interpreter
 from tests.e2e.person import Person
 from tests.e2e.tiny import dvc
 

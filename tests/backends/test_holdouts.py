@@ -15,7 +15,8 @@ from pyarrow import parquet
 
 from mlops_ci.backends.holdouts import FileHoldouts
 from mlops_ci.errors import ConfigError, DataError, StageFailed
-from mlops_ci.ports import Asked, HoldoutColumns, HoldoutRows
+from mlops_ci.ports.holdouts import HoldoutColumns, HoldoutRows
+from mlops_ci.ports.scoring import Asked
 
 ROWS = 200
 

@@ -15,7 +15,7 @@ from mlops_ci.backends.image_labels import labels, same_model, tag_of
 from mlops_ci.backends.image_lock import pip_platforms, uv_platform, without_passwords
 from mlops_ci.backends.image_sbom import about_image
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import BuildJob, Described
+from mlops_ci.ports.building import BuildJob, Described
 from mlops_ci.records.building import Image
 
 ENVIRONMENT = """\

@@ -13,7 +13,7 @@ from mlops_ci.backends.kept_model import ModelAndCode
 from mlops_ci.backends.kept_releases import KEPT, KeptReleases
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import DeployJob
+from mlops_ci.ports.deploying import DeployJob
 from mlops_ci.records.models import Release
 
 

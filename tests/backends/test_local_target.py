@@ -18,7 +18,7 @@ from mlops_ci.backends.keeper_target import KeeperTarget
 from mlops_ci.backends.local_target import local_target
 from mlops_ci.errors import BackendError, ConfigError, GateFailed, StaleError
 from mlops_ci.io import http
-from mlops_ci.ports import DeployJob
+from mlops_ci.ports.deploying import DeployJob
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import ENVIRONMENT, DeployerContract, Stage

@@ -16,7 +16,7 @@ from mlops_ci.backends import mlflow_sqlite
 from mlops_ci.backends.mlflow_registry import MlflowRegistry
 from mlops_ci.backends.mlflow_tracker import MlflowTracker
 from mlops_ci.errors import StaleError
-from mlops_ci.ports import TrainedModel
+from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.models import Candidate
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -20,7 +20,9 @@ from mlops_ci.backends.holdouts import FileHoldouts
 from mlops_ci.backends.scorer import SubprocessScorer
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import StageFailed
-from mlops_ci.ports import Asked, HoldoutColumns, Interpreter, MeasuringJob, ScoringJob
+from mlops_ci.ports.holdouts import HoldoutColumns
+from mlops_ci.ports.scoring import Asked, MeasuringJob, ScoringJob
+from mlops_ci.ports.training import Interpreter
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ROWS = 120

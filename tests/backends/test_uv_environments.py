@@ -16,7 +16,7 @@ from mlops_ci.backends.uv_environments import UvEnvironments
 from mlops_ci.digests.environment import find_environment
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io.git import Git
-from mlops_ci.ports import Interpreter
+from mlops_ci.ports.training import Interpreter
 from tests.e2e.person import Person
 
 pytestmark = [pytest.mark.slow]

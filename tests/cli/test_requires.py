@@ -14,7 +14,7 @@ from mlops_ci.cli.main import run
 from mlops_ci.config import release_file
 from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import digest_directory
-from mlops_ci.ports import TrainedModel
+from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.models import Release, Version
 from mlops_ci.stages.deploy import release_of
 from tests.digests.repository import Repository

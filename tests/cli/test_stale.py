@@ -18,7 +18,7 @@ from mlops_ci.config.load import load
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.digests.sources import Project
 from mlops_ci.io.git import Git
-from mlops_ci.ports import TrainedModel
+from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.models import Candidate, Judgement
 from mlops_ci.records.results import Verdict
 from mlops_ci.stages.inputs import judgement_digest, model_inputs

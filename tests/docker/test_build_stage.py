@@ -10,7 +10,8 @@ import pytest
 from mlops_ci.backends.image_builder import ImageBuilder
 from mlops_ci.config.types import Model
 from mlops_ci.errors import StaleError
-from mlops_ci.ports import BuildJob, Built, Say
+from mlops_ci.ports.building import BuildJob, Built
+from mlops_ci.ports.say import Say
 from mlops_ci.records.plans import Action
 from mlops_ci.stages import build
 from tests.docker.daemon import Daemon

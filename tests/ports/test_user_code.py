@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.github import credentials
-from mlops_ci.ports import Interpreter, for_user_code
+from mlops_ci.ports.training import Interpreter
+from mlops_ci.ports.user_code import for_user_code
 
 KEPT_BACK = (
     "GITHUB_TOKEN",

@@ -22,8 +22,8 @@ from mlops_ci.backends.scorer import SubprocessScorer
 from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Interpreter
 from mlops_ci.ports.batch import Wanted
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.codec import decode
 from mlops_ci.records.models import Release
 from mlops_ci.records.scoring import ScoreDetails

@@ -11,7 +11,8 @@ from mlops_ci.backends.mlflow_tracker import MlflowTracker
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Builder, TrainedModel
+from mlops_ci.ports.building import Builder
+from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.models import Version
 from mlops_ci.serving.code import copy_into
 from mlops_ci.stages.build import Yard

@@ -23,7 +23,8 @@ from mlops_ci.backends.uv_environments import UvEnvironments
 from mlops_ci.config.types import Evaluate, Gate, MetricSpec, Model, Train
 from mlops_ci.digests.directory import digest_directory, digest_file
 from mlops_ci.io.workspace import Workspace
-from mlops_ci.ports import Interpreter, TrainedModel
+from mlops_ci.ports.tracking import TrainedModel
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.codec import decode
 from mlops_ci.records.evaluation import EvaluationDetails
 from mlops_ci.records.models import Candidate

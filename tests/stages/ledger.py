@@ -17,7 +17,7 @@ from mlops_ci.config import release_file
 from mlops_ci.config.load import load
 from mlops_ci.io import clock
 from mlops_ci.io.git import Git
-from mlops_ci.ports import TrainedModel
+from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.audit import Audited
 from mlops_ci.records.models import Version
 from mlops_ci.stages.audit import audit, places, recorded

@@ -11,7 +11,7 @@ from typing import Any
 from mlops_ci.config.types import Model, Retrain
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.io import clock
-from mlops_ci.ports import Forge
+from mlops_ci.ports.forge import Forge
 from mlops_ci.records.codec import encode
 from mlops_ci.records.drift import DriftDetails, Signal, Window, WindowResult
 from mlops_ci.records.results import Check, StageResult, Status

@@ -10,7 +10,7 @@ import pytest
 from mlops_ci.backends.mlflow_registry import MlflowRegistry
 from mlops_ci.backends.mlflow_tracker import MlflowTracker
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import TrainedModel
+from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.canary import (
     KEPT_VERDICTS,
     Canary,

@@ -10,7 +10,9 @@ from typing import cast
 import pytest
 
 from mlops_ci.config.types import Environment
-from mlops_ci.ports import DeployJob, Registry, Say
+from mlops_ci.ports.deploying import DeployJob
+from mlops_ci.ports.say import Say
+from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.canary import Canary, Outcome
 from mlops_ci.records.models import Release
 from mlops_ci.records.plans import Action

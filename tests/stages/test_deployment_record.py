@@ -10,7 +10,7 @@ from mlops_ci.backends.github.api import Api
 from mlops_ci.backends.github_reviewing import GitHubReviewing
 from mlops_ci.config.types import Environment
 from mlops_ci.errors import GateFailed, StaleError, UsageError
-from mlops_ci.ports import Reviewing
+from mlops_ci.ports.reviewing import Reviewing
 from mlops_ci.records.canary import Canary, Outcome
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release

@@ -17,7 +17,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from mlops_ci.backends.scorer import SubprocessScorer
 from mlops_ci.config.types import Environment, Gate, MetricSpec, Override, Serving, Slice
 from mlops_ci.errors import ConfigError, DataError, StageFailed
-from mlops_ci.ports import ScoringJob
+from mlops_ci.ports.scoring import ScoringJob
 from mlops_ci.records.models import Candidate
 from mlops_ci.records.plans import Action
 from mlops_ci.records.results import Severity, Status, Verdict

@@ -11,7 +11,7 @@ import pytest
 
 from mlops_ci.config.types import Evaluate, Gate, MetricSpec, Model, Serving, Slice
 from mlops_ci.evaluation.problem import Problem, Scores
-from mlops_ci.ports import Overlap, PredictedRows
+from mlops_ci.ports.holdouts import Overlap, PredictedRows
 from mlops_ci.records.evaluation import Interval, MetricResult, ServingFacts, SliceResult
 from mlops_ci.records.models import Version
 from mlops_ci.records.results import Check, Severity, Status, Verdict

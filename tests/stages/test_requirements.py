@@ -12,7 +12,8 @@ import pytest
 
 from mlops_ci.config.types import Environment
 from mlops_ci.errors import GateFailed
-from mlops_ci.ports import Deployer, Forge
+from mlops_ci.ports.deploying import Deployer
+from mlops_ci.ports.forge import Forge
 from mlops_ci.records.forge import Approval, PullRequest, PullState
 from mlops_ci.records.models import Release
 from mlops_ci.records.serving import Serving

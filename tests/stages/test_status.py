@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from mlops_ci.errors import BackendError
-from mlops_ci.ports import Registry
+from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.models import Release, Version
 from mlops_ci.records.serving import Serving
 from mlops_ci.stages.status import stand

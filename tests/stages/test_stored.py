@@ -9,7 +9,7 @@ import pytest
 
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import StaleError
-from mlops_ci.ports import Tracker
+from mlops_ci.ports.tracking import Tracker
 from mlops_ci.stages.stored import bring_model
 
 
