@@ -24,6 +24,7 @@ def command(**options: Any) -> int:
     git alone: no data is pulled and nothing is run.
     """
     session = open_session(common(options))
+    session.require_sound_releases()
     if session.console.json:
         session.console.document([encode(item) for item in session.affected])
     announce(session, [])

@@ -12,8 +12,7 @@ from mlops_ci.cli.session import Session
 from mlops_ci.cli.telling import board, carry_out
 from mlops_ci.config import release_file
 from mlops_ci.config.types import Environment, Model
-from mlops_ci.errors import BackendError, MlopsError, StaleError
-from mlops_ci.io import clock
+from mlops_ci.errors import MlopsError, StaleError
 from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.models import Release
@@ -22,10 +21,8 @@ from mlops_ci.records.results import StageResult, Status
 from mlops_ci.stages import deploy
 from mlops_ci.stages.build import STAGE as BUILD
 from mlops_ci.stages.build import packed, wanted
-from mlops_ci.stages.history import history
 from mlops_ci.stages.judged import moved_champion, require_judged
-from mlops_ci.stages.releases import folder, named_as_registered
-from mlops_ci.stages.requirements import let_in, require
+from mlops_ci.stages.releases import folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,41 +95,6 @@ def released(session: Session, model: Model, environment: Environment, item: Aff
 def path_of(session: Session, model: Model, environment: Environment) -> str:
     """The release file from the root of the repository."""
     return f"{folder(session.config, session.project.tree)}{release_file.path_of(model.name, environment.name)}"
-
-
-def verified(session: Session, model: Model, environment: Environment, named: Release) -> Release:
-    """A release file's release, held against the registry, or, where that is down, against what has served here.
-
-    Raises StaleError for one that nobody registered like this, GateFailed where the environment asks for more. A
-    release that has served here, or that is a canary already, is not asked again.
-    """
-    target = wiring.deployer(session.config, environment)
-    path = path_of(session, model, environment)
-    served = deploy.came_here(named, environment.name, deployer=target)
-    seen = () if served else history(session.git, path)
-    try:
-        version = session.registry.version_of(model.name, named.model_digest)
-        known = version is not None and named_as_registered(named, deploy.release_of(version, model))
-        served = served or let_in(named, environment.name, registry=session.registry, seen=seen)
-    except BackendError:
-        known = served
-    if not known:
-        raise StaleError(
-            f"the release file of {environment.name} names a release that nobody registered like this",
-            hint="release files are written by promotions alone: revert the commit that changed it",
-            docs="forge.md#release-files",
-        )
-    if not served:
-        require(
-            named,
-            model,
-            environment,
-            deployer=lambda found: wiring.deployer(session.config, found),
-            forge=wiring.forge(session.config),
-            brought_by=session.git.last_change(path),
-            now=clock.now(),
-        )
-    return named
 
 
 def rules_unchanged(session: Session, model: Model, item: Affected, known: Release) -> Part:

@@ -34,6 +34,7 @@ def command(dry_run: bool, publish: bool, **options: Any) -> int:
     holdout rows. A model stops at its first red stage; the others go on. Exit 0: all green, or nothing affected.
     """
     session = open_session(common(options))
+    session.require_sound_releases()
     chosen = session.selected
     if not chosen:
         nothing_affected(session)

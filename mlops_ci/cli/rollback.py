@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from mlops_ci.cli import wiring
+from mlops_ci.cli.named_release import verified
 from mlops_ci.cli.options import common, config_options
-from mlops_ci.cli.parts import of_inputs, path_of, verified
+from mlops_ci.cli.parts import of_inputs, path_of
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.cli.telling import carry_out
 from mlops_ci.config import release_file

@@ -139,6 +139,12 @@ class Session:
         """The branch that pull requests go to."""
         return self.git.default_branch(self.config.default_branch)
 
+    def require_sound_releases(self) -> None:
+        """Raises ConfigError, with file and line, for a release file that is not as mlops-ci wrote it."""
+        from mlops_ci.stages.releases import read_releases
+
+        read_releases(self.config, tree=self.project.tree)
+
     @property
     def chosen(self) -> tuple[Affected, ...]:
         """--model as named, otherwise every one: what a merge left undone is made up for by the next."""

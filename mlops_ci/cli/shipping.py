@@ -10,6 +10,7 @@ from functools import partial
 from itertools import pairwise
 
 from mlops_ci.cli import wiring
+from mlops_ci.cli.named_release import verified
 from mlops_ci.cli.parts import (
     Part,
     blocked,
@@ -23,7 +24,6 @@ from mlops_ci.cli.parts import (
     serving,
     skipping,
     still_judged,
-    verified,
 )
 from mlops_ci.cli.promoting import proposing
 from mlops_ci.cli.pushed import last_change

@@ -1,11 +1,13 @@
 """`releases/<model>/<environment>.yaml`: a release as a file, written by us, read strictly.
 
 The file decides what is served, so nothing in it is taken on trust: a key too many, a name that is not its
-folder's, or a digest that is none is an error with its line. release.schema.json is canonical.
+folder's, or a digest that is none is an error with its line. release.schema.json is canonical. Its last line is the
+digest of all others, so that an edit is found wherever the file is read, with nothing but the file at hand.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -24,6 +26,7 @@ FOLDER = "releases"
 MAX_BYTES = 64 * 1024
 DOCS = "forge.md#release-files"
 ENDS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
+SEAL = "digest"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 HEAD = "# Written by mlops-ci; a promotion's pull request changes it, and reverting that rolls back. Do not edit it.\n"
 
@@ -52,12 +55,27 @@ def render(release: Release) -> bytes:
 
     Raises ConfigError where the release is not one that `parse` would take.
     """
+    content = (_text(release) + f"{SEAL}: {_scalar(digest(release))}\n").encode("utf-8", "surrogatepass")
+    parse(content, path=f"the release of {shown(repr(release.model)[1:-1])}")
+    return content
+
+
+def _text(release: Release) -> str:
+    """The file but for its last line."""
     fields = encode(release)
     fields["serving"] = dict(sorted(fields["serving"].items()))
     lines = [f"{name}: {_scalar(value)}\n" for name, value in fields.items() if not isinstance(value, dict)]
-    content = (HEAD + "".join(lines) + _serving(fields["serving"])).encode("utf-8", "surrogatepass")
-    parse(content, path=f"the release of {shown(repr(release.model)[1:-1])}")
-    return content
+    return HEAD + "".join(lines) + _serving(fields["serving"])
+
+
+def digest(release: Release) -> str:
+    """The last line of a release's file: the sha256 of all before it, lower-case hex."""
+    return hashlib.sha256(_text(release).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def line_of(content: bytes, key: str) -> int:
+    """Where a key of a file that `parse` took stands."""
+    return yaml12.load(content, dates=False).lines.get(key, 0)
 
 
 def _serving(settings: Mapping[str, str]) -> str:
@@ -74,7 +92,8 @@ def _scalar(value: str) -> str:
 def parse(content: bytes, *, path: str, model: str = "") -> Release:
     """A release from its file; `path` is for messages, `model` the name that the folder gives it.
 
-    Raises ConfigError with file and line: bad YAML, an unknown, missing or ill-formed key, another model's release.
+    Raises ConfigError with file and line: bad YAML, an unknown, missing or ill-formed key, another model's release, or
+    a value that was changed since the file was written.
     """
     if len(content) > MAX_BYTES:
         raise _error(f"the file has {len(content):,} bytes; the limit is {MAX_BYTES:,}", path)
@@ -90,7 +109,21 @@ def parse(content: bytes, *, path: str, model: str = "") -> Release:
     if model and document.value["model"] != model:
         message = f"it is a release of '{document.value['model']}', but lies in the folder of '{model}'"
         raise _error(message, path, document.lines["model"])
-    return Release(**document.value)
+    release = Release(**{key: value for key, value in document.value.items() if key != SEAL})
+    _require_sealed(release, document.value[SEAL], path, document.lines[SEAL])
+    return release
+
+
+def _require_sealed(release: Release, seal: str, path: str, line: int) -> None:
+    """Raises ConfigError where what the file says is not what its digest was taken of."""
+    if (found := digest(release)) != seal:
+        raise _error(
+            f"the file was changed by hand: its digest is {seal[:12]}, and what it says has {found[:12]}",
+            path,
+            line,
+            hint=f"'git log -p -- {path}' shows what was changed: revert that commit. Settings are changed in "
+            "mlops.yaml, and come here by a promotion; an earlier release comes back by 'mlops-ci rollback'",
+        )
 
 
 def place_of(path: str, environments: Mapping[str, Collection[str]]) -> tuple[str, str]:

@@ -25,7 +25,21 @@ def check_config(config: Config, models: Sequence[Model], project: Project | Non
     """Findings on these models; without a repository only what can be told without one. Overrides expire by `today`."""
     if project is not None:
         _read_at_once(project)
-    return tuple(item for model in models for item in (*_model(config, model, project), *_rules(config, model, today)))
+    found = [item for model in models for item in (*_model(config, model, project), *_rules(config, model, today))]
+    return (*found, *(_releases(config, project) if project is not None else ()))
+
+
+def _releases(config: Config, project: Project) -> Iterator[Check]:
+    """The release files, where there are any: the first that is not as mlops-ci wrote it, or how many there are."""
+    from mlops_ci.stages.releases import read_releases
+
+    try:
+        count = len(read_releases(config, tree=project.tree))
+    except ConfigError as error:
+        yield _failed("releases", f"{error.message} ({error.hint})", error.where)
+    else:
+        if count:
+            yield Check(name="releases", status=Status.PASSED, message=f"{count} as mlops-ci wrote them")
 
 
 def _rules(config: Config, model: Model, today: date) -> Iterator[Check]:

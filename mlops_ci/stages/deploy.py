@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlops_ci.config.release_file import digest
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import BackendError
 from mlops_ci.ports.deploying import CanaryTarget, Deployer, DeployJob, DryRun
@@ -22,6 +23,8 @@ from mlops_ci.records.serving import DeploymentDetails, Serving
 from mlops_ci.stages.scoring import SMOKE, Home, environment_of
 from mlops_ci.stages.smoke import smoke, smoke_by_answers
 from mlops_ci.stages.stored import bring_model
+
+SERVED = "served."  # before the digest of a release, the name of a version's tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +221,8 @@ def _named(release: Release, environment: str, canary: Canary | None, registry: 
 
 
 def pointed(release: Release, environment: str, registry: Registry) -> Check:
-    """Move the alias, after the smoke alone. A registry that is down delays only the alias: what serves is served."""
+    """Move the alias, after the smoke alone, and note what the version was served as: a release file may name nothing
+    else. A registry that is down delays only this: what serves is served."""
     name = f"alias {environment}"
     try:
         version = registry.version_of(release.model, release.model_digest)
@@ -226,6 +230,8 @@ def pointed(release: Release, environment: str, registry: Registry) -> Check:
             text = f"the registry has no version with the model {release.model_digest[:12]}"
             return Check(name=name, status=Status.FAILED, severity=Severity.WARN, message=text)
         registry.point(release.model, environment, version)
+        if (note := SERVED + digest(release)) not in version.tags:
+            registry.annotate(version, {note: "yes"})
     except BackendError as error:
         text = f"not moved, run the same command again later: {error}"
         return Check(name=name, status=Status.ERROR, severity=Severity.WARN, message=text)

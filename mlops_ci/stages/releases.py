@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from mlops_ci.config.release_file import DOCS, FOLDER, parse, path_of, place_of
+from mlops_ci.config.release_file import DOCS, FOLDER, digest, parse, path_of, place_of
 from mlops_ci.config.types import Config
 from mlops_ci.digests.tree import Tree
 from mlops_ci.errors import ConfigError
@@ -39,12 +40,17 @@ def read_releases(config: Config, *, tree: Tree) -> Mapping[tuple[str, str], Rel
     return found
 
 
-def named_as_registered(named: Release, registered: Release) -> bool:
-    """Whether a release file's release is that of a registered version, as it is or as it was before it was packed.
+def not_registered(named: Release, registered: Release, served: Collection[str]) -> str:
+    """The first field of a release file's release that nobody registered like this, '' where there is none.
 
-    How it is served is the file's own.
+    `registered` is the version's release; a file may name it as it was before it was packed. `served` are the digests
+    (release_file.digest) of what the version has been served as. How it is served is told by them alone, since it
+    follows the config; a version that was never served yet has none, and tells nothing about that.
     """
-    return same_or_unpacked(named, replace(registered, serving=named.serving))
+    if not same_or_unpacked(named, replace(registered, serving=named.serving)):
+        fields = (field.name for field in dataclasses.fields(named) if field.name != "serving")
+        return next(name for name in fields if getattr(named, name) != getattr(registered, name))
+    return "serving" if served and digest(named) not in served else ""
 
 
 def same_or_unpacked(named: Release, other: Release) -> bool:

@@ -16,7 +16,8 @@ from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.models import Release, Version
-from mlops_ci.stages.deploy import release_of
+from mlops_ci.records.results import Status
+from mlops_ci.stages.deploy import pointed, release_of
 from tests.digests.repository import Repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -117,4 +118,21 @@ def test_what_was_named_before_its_version_was_packed_serves_on_and_may_return(
     name(tmp_path / "r", bare)
     assert planned(capsys) == serves, "the revert is not"
     name(tmp_path / "r", replace(packed, image_digest="sha256:" + "2" * 64))
-    assert "nobody registered like this" in planned(capsys)[1]
+    assert f"{FILE}:8: it names a release that nobody registered like this: image_digest" in planned(capsys)[1]
+
+
+def test_settings_that_its_version_was_never_served_with_are_refused_though_the_file_has_its_digest(
+    tmp_path: Path, registry: MlflowRegistry, versions: list[Version], capsys: Out
+) -> None:
+    model = Model(name="toy", root=tmp_path, serving={"threads": 2})
+    bare, set_now = (release_of(versions[0], item) for item in (Model(name="toy", root=tmp_path), model))
+    for release in (bare, set_now):  # as each environment does, before it is promoted from there
+        assert pointed(release, "staging", registry).status is Status.PASSED
+    registry.point("toy", "production", versions[0])
+    for release in (bare, set_now):
+        name(tmp_path / "r", release)
+        assert "nobody registered" not in planned(capsys)[1]
+    name(tmp_path / "r", replace(bare, serving={"threads": "64"}))
+    action, what = planned(capsys)
+    assert action == "blocked by"
+    assert f"{FILE}:12: it names a release that nobody registered like this: serving is not version 1's" in what

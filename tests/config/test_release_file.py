@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_ci.config.release_file import MAX_BYTES, parse, path_of, place_of, render, schema
+from mlops_ci.config.release_file import MAX_BYTES, digest, line_of, parse, path_of, place_of, render, schema
 from mlops_ci.errors import ConfigError, UsageError
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release
@@ -52,6 +53,7 @@ def test_the_bytes_are_these() -> None:
         'commit: ""',
         'verdict: ""',
         "serving: {}",
+        f'digest: "{digest(release)}"',
     ]
 
 
@@ -98,6 +100,33 @@ def test_what_is_wrong_is_told_with_its_line(old: str, new: str, expected: str) 
     assert expected in str(caught.value)
     assert str(caught.value).startswith(PATH)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('port: "8080"', 'port: "9090"'),
+        ('  port: "8080"\n', ""),
+        ('port: "8080"', 'port: "8080"\n  threads: "2"'),
+        ('version: "3"', 'version: "4"'),
+        ('verdict: "better"', 'verdict: "first"'),
+        ("12" * 20, "13" * 20),
+        ("sha256:" + "ef" * 32, "sha256:" + "ee" * 32),
+        ('image: "ghcr.io/acme/flight-delay"', 'image: ""'),
+    ],
+)
+def test_what_was_changed_since_it_was_written_is_refused_though_it_makes_sense(old: str, new: str) -> None:
+    content = edited(old, new)
+    with pytest.raises(ConfigError, match="the file was changed by hand: its digest is") as caught:
+        parse(content, path=PATH, model="flight-delay")
+    assert caught.value.where == f"{PATH}:{line_of(content, 'digest')}"
+    assert f"git log -p -- {PATH}" in caught.value.hint
+
+
+def test_the_digest_is_that_of_the_lines_before_it_and_what_yaml_does_not_mind_is_no_change() -> None:
+    *lines, last = render(RELEASE).splitlines(keepends=True)
+    assert last.decode() == f'digest: "{hashlib.sha256(b"".join(lines)).hexdigest()}"\n'
+    assert parse(b"".join([last, *reversed(lines[1:11]), b"# a note\n", *lines[11:]]), path=PATH) == RELEASE
 
 
 def test_several_problems_are_told_at_once() -> None:
@@ -158,9 +187,9 @@ def test_schema_and_dataclass_agree() -> None:
 
     Draft202012Validator.check_schema(schema())
     fields = {field.name: field for field in dataclasses.fields(Release)}
-    assert list(schema()["properties"]) == list(fields)
+    assert list(schema()["properties"]) == [*fields, "digest"]
     optional = {name for name, field in fields.items() if field.default is not dataclasses.MISSING} | {"serving"}
-    assert set(schema()["required"]) == set(fields) - optional
+    assert set(schema()["required"]) == set(fields) - optional | {"digest"}
     for name, node in schema()["properties"].items():
         assert node["description"]
         assert ("default" in node) == (name in optional)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlops_ci.config import release_file
 from mlops_ci.errors import RepositoryError
 from mlops_ci.io.git import Git
 from mlops_ci.records.audit import Audited, Known
@@ -108,7 +110,8 @@ def test_a_model_is_found_under_the_name_it_had(promoted: Ledger) -> None:
     root = promoted.repository.root
     promoted.at("2026-02-01T12:00").repository.git("mv", "releases/toy", "releases/best")
     path = root / "releases/best/production.yaml"
-    path.write_text(path.read_text().replace('model: "toy"', 'model: "best"'))
+    named = release_file.parse(path.read_bytes(), path=path.name)
+    path.write_bytes(release_file.render(replace(named, model="best")))
     (root / "mlops.yaml").write_text((root / "mlops.yaml").read_text().replace("  toy:", "  best:"))
     promoted.repository.commit("Call it the best")
     assert versions(promoted.ask("2026-01-15")) == ("1", "1")

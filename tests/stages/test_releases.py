@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.config.load import load
-from mlops_ci.config.release_file import path_of, render
+from mlops_ci.config.release_file import digest, path_of, render
 from mlops_ci.config.types import Config
 from mlops_ci.errors import ConfigError, UsageError
 from mlops_ci.io.git import Git
 from mlops_ci.records.models import Release
-from mlops_ci.stages.releases import named_as_registered, read_release, read_releases
+from mlops_ci.stages.releases import not_registered, read_release, read_releases
 from tests.digests.repository import Repository
 
 CONFIG = "version: 1\nmodels:\n  a:\n    environments: {staging: {}, production: {}}\n"
@@ -101,12 +101,20 @@ def test_names_are_checked_before_a_path_is_made(
 def test_a_release_that_was_named_before_its_version_was_packed(packing: dict[str, str]) -> None:
     packed = dataclasses.replace(RELEASE, **packing)  # type: ignore[arg-type]
     served = dataclasses.replace(RELEASE, serving={"timeout": "5"})
-    assert named_as_registered(RELEASE, packed)
-    assert named_as_registered(served, packed), "how it is served is the file's own"
-    assert named_as_registered(packed, packed)
-    assert not named_as_registered(packed, RELEASE), "nobody packed it"
+    assert not_registered(RELEASE, packed, ()) == ""
+    assert not_registered(served, packed, ()) == "", "nobody has noted yet how it is served"
+    assert not_registered(packed, packed, ()) == ""
+    (packs, *_) = packing
+    assert not_registered(packed, RELEASE, ()) == packs, "nobody packed it"
     for field, value in packing.items():
         other = dataclasses.replace(packed, **{field: f"{value[:-1]}2"})  # type: ignore[arg-type]
-        assert not named_as_registered(other, packed)
-        assert not named_as_registered(dataclasses.replace(RELEASE, **{field: "x"}), packed)  # type: ignore[arg-type]
-    assert not named_as_registered(dataclasses.replace(RELEASE, model_digest="2" * 64), packed)
+        assert not_registered(other, packed, ()) == field
+        assert not_registered(dataclasses.replace(RELEASE, **{field: "x"}), packed, ())  # type: ignore[arg-type]
+    assert not_registered(dataclasses.replace(RELEASE, model_digest="2" * 64), packed, ()) == "model_digest"
+
+
+def test_a_release_is_served_as_its_version_once_was() -> None:
+    served = dataclasses.replace(RELEASE, serving={"timeout": "5"})
+    assert not_registered(served, RELEASE, {digest(RELEASE)}) == "serving"
+    assert not_registered(served, RELEASE, {digest(RELEASE), digest(served)}) == ""
+    assert not_registered(RELEASE, RELEASE, {digest(served)}) == "serving"
