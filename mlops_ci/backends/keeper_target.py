@@ -115,7 +115,9 @@ class KeeperTarget:
     def delete(self, model: str, environment: str, *, sequence: int | None) -> None:
         """Stop the servers and their keeper. Raises BackendError where it lives on, StaleError for an older commit."""
         folder = self._folder(model, environment)
-        if not folder.is_dir():
+        if sequence is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        elif not folder.is_dir():
             return
         with files.lock(folder / "deploy.lock", busy="", wait=True):
             if sequence is not None:

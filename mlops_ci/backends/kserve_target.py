@@ -73,7 +73,7 @@ class KserveTarget:
     def delete(self, model: str, environment: str, *, sequence: int | None) -> None:
         """Delete the object; the record stays. Raises StaleError for an older commit than the record has."""
         service = self._service(model, environment)
-        if service.read() is None and service.record.read().release is None:
+        if sequence is None and service.read() is None and service.record.read().release is None:
             return
         with self._lease(service).held(lambda line: None) as holding:
             memory = service.record.read()

@@ -29,9 +29,9 @@ def note(folder: Path, job: DeployJob, *, since: str, port: int) -> None:
 
 
 def note_removal(folder: Path, environment: str, *, sequence: int) -> None:
-    """What serves is about to be removed, as of a commit. Raises StaleError for an older one than what is noted."""
-    if before := noted(folder):
-        files.write_json(folder / "serving.json", removed_by(sequence, environment, before))
+    """What serves is about to be removed, as of a commit; where nothing does, none older shall bring it. Raises
+    StaleError for an older one than what serves."""
+    files.write_json(folder / "serving.json", removed_by(sequence, environment, noted(folder)))
 
 
 def note_nothing(folder: Path) -> None:
@@ -64,9 +64,10 @@ def refuse_older(sequence: int, environment: str, before: Mapping[str, Any]) -> 
 
 def removed_by(sequence: int, environment: str, before: Mapping[str, Any]) -> dict[str, Any]:
     """What is to be noted before a commit's run removes what serves: whoever is killed halfway leaves the rest to
-    that commit or a later one. Raises StaleError for an older commit than what is noted."""
-    refuse_older(sequence, environment, before)
-    return {**before, "sequence": sequence}
+    that commit or a later one. Raises StaleError for an older commit than that of what serves."""
+    if "release" in before:
+        refuse_older(sequence, environment, before)
+    return {**before, "sequence": max(sequence, whole(before, "sequence"))}
 
 
 def refused(job: DeployJob, before: Mapping[str, Any]) -> str:

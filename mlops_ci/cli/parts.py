@@ -213,16 +213,21 @@ def serving(
     return Part(stage=stage, plan=plan, run=run, needs=needs)
 
 
-def removing(session: Session, model: Model, environment: Environment) -> Part:
-    """Stop serving where git names no release any more; a run for a commit older than what serves is refused."""
+def removing(session: Session, model: Model, environment: Environment, *, serves: bool) -> Part:
+    """Stop serving where git names no release any more; a run for a commit older than what serves is refused. Where
+    nothing `serves` it is noted all the same, so that a run for a commit that still named one comes too late."""
     stage = f"deploy-{environment.name}"
     what = f"git names no release for {environment.name} any more"
-    step = Step(model=model.name, stage=stage, action=Action.DO, what=f"stop serving: {what}")
+    nothing = f"nothing serves: {what}"
+    action, said = (Action.DO, f"stop serving: {what}") if serves else (Action.DONE, nothing)
+    step = Step(model=model.name, stage=stage, action=action, what=said)
 
     def run(model: Model, item: Affected, say: Say) -> StageResult:
         target = wiring.deployer(session.config, environment)
         target.delete(model.name, environment.name, sequence=session.git.count())
-        board(session, model, environment).gone(say=say)
-        return StageResult(stage=stage, model=model.name, status=Status.PASSED, reason=f"nothing serves: {what}")
+        if serves:
+            board(session, model, environment).gone(say=say)
+        status = Status.PASSED if serves else Status.SKIPPED
+        return StageResult(stage=stage, model=model.name, status=status, reason=nothing)
 
     return Part(stage=stage, plan=lambda: step, run=run)

@@ -17,6 +17,7 @@ from mlops_ci.cli.parts import (
     building,
     done,
     of_inputs,
+    path_of,
     registering,
     released,
     removing,
@@ -93,7 +94,9 @@ def to_next(session: Session, model: Model, source: Environment, target: Environ
     if named is not None:
         yield serving(session, model, target, lambda: verified(session, model, target, named), needs=())
     elif wiring.deployer(session.config, target).serving(model.name, target.name) is not None:
-        yield removing(session, model, target)
+        yield removing(session, model, target, serves=True)
+    elif session.git.last_change(path_of(session, model, target)):
+        yield removing(session, model, target, serves=False)
 
     def wanted() -> Release | None:
         if source is model.environments[0]:

@@ -61,8 +61,8 @@ class Deployer(Protocol):
         """Stop serving; what was recorded stays. Deleting what is not there changes nothing.
 
         `sequence` is that of the commit that wants nothing served here, as a DeployJob has it, and None where a person
-        stops it. It is kept, so that no earlier commit's run brings back what was removed. Raises StaleError, and
-        leaves what serves, where a later commit's release serves.
+        stops it. It is kept, though nothing serves, so that no earlier commit's run brings here what was removed.
+        Raises StaleError, and leaves what serves, where a later commit's release serves.
         """
 
 

@@ -126,6 +126,16 @@ class AnyDeployerContract:
         again, _ = stage.deploy(0, sequence=8)
         assert stage.answer(again.url) == 1.0
 
+    def test_an_earlier_commit_does_not_bring_what_a_later_one_removed_where_nothing_served(self, stage: Stage) -> None:
+        model = stage.releases[0].model
+        stage.deployer.delete(model, ENVIRONMENT, sequence=7)
+        stage.deployer.delete(model, ENVIRONMENT, sequence=5)  # started late: it has nothing to say
+        assert stage.serving() is None
+        with pytest.raises(StaleError, match="later commit's run removed what served"):
+            stage.deploy(0, sequence=6)
+        assert stage.serving() is None
+        assert stage.brought == []
+
     def test_a_failed_smoke_leaves_what_served_before(self, stage: Stage) -> None:
         served, _ = stage.deploy(0)
         with pytest.raises(GateFailed, match="serves the model"):
