@@ -12,7 +12,7 @@ from typing import Any
 
 from mlops_ci.backends.image_base import Base, base_of, require_python
 from mlops_ci.backends.image_context import packed
-from mlops_ci.backends.image_daemon import connected, follow
+from mlops_ci.backends.image_daemon import UNREACHED, connected, follow, said
 from mlops_ci.backends.image_files import environment_file, release_file
 from mlops_ci.backends.image_labels import labels, same_model, tag_of
 from mlops_ci.backends.image_sbom import about_image
@@ -73,7 +73,10 @@ class ImageBuilder:
 
 
 def _served(client: Any, name: str) -> str | None:
-    """The digest of the manifest that the registry serves under this name, None where it has none."""
+    """The digest of the manifest that the registry serves under this name, None where it has none.
+
+    Raises BackendError, with the daemon's words, where the registry can't be asked.
+    """
     import docker
 
     try:
@@ -81,7 +84,11 @@ def _served(client: Any, name: str) -> str | None:
     except docker.errors.APIError as error:
         if error.status_code in NOT_THERE:
             return None
-        raise
+        raise BackendError(
+            f"the registry can't be asked for {name}: {said(error)}",
+            hint=UNREACHED,
+            docs=DOCS,
+        ) from error
 
 
 def _environment(client: Any, base: Base, kept: Kept, say: Say) -> str:

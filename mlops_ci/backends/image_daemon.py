@@ -17,6 +17,8 @@ DOCS = "build.md#when-it-fails"
 TAIL = 20
 OWN_FAULT = "the registry failed at its own end: its log says why, often that its disk is full"
 
+UNREACHED = "the daemon can't reach the registry: is it up? then run the same command again; nothing was written down"
+
 
 @contextlib.contextmanager
 def connected(environ: Mapping[str, str], *, without: str = WITHOUT, docs: str = DOCS) -> Iterator[Any]:
@@ -102,6 +104,7 @@ def follow(stream: Iterator[Mapping[str, Any]], failed: str, on_line: Callable[[
             lines.extend(text[-LONGEST:].splitlines())
             on_line(text[:200])
     if words:
-        hint = "\n".join([*lines, *([OWN_FAULT] if "HTTP status: 5" in words else [])])
+        fault = OWN_FAULT if "HTTP status: 5" in words else UNREACHED if "dial tcp" in words else ""
+        hint = "\n".join([*lines, *([fault] if fault else [])])
         raise BackendError(f"{failed}: {words}", hint=hint, docs=DOCS)
     return found

@@ -6,6 +6,7 @@ import contextlib
 import json
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.e2e.test_merge_faults import served, versions
 from tests.processes import working_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
+NOWHERE = "127.0.0.1:9"  # where nobody listens
 BUILDER = "mlops_ci.backends.image_builder"
 STEPS = (
     f"before {BUILDER}:ImageBuilder.build",  # registered, and nothing built
@@ -136,7 +138,14 @@ def scored(shop: Person) -> list[float]:
     return found
 
 
-def test_killed_between_and_around_build_and_deploy_then_shipped_once(shop: Person, daemon: Daemon) -> None:
+def test_its_registry_is_down_then_killed_around_build_and_deploy_then_shipped_once(
+    shop: Person, daemon: Daemon
+) -> None:
+    replace(shop, environ={**shop.environ, "REGISTRY": NOWHERE}).mlops("merge", expect=3)
+    failed = shop.result("shop", "build")["failure"]
+    assert f"the registry can't be asked for {NOWHERE}/shop:shop-" in failed["message"]
+    assert "run the same command again" in failed["hint"]
+    assert (versions(shop), pushed(shop.environ["REGISTRY"]), containers(daemon)) == (["1"], [], [])
     for step in STEPS:
         with paused(shop, step, "merge") as child:
             child.send_signal(signal.SIGKILL)
