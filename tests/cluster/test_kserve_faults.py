@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,59 +14,21 @@ from mlops_ci.backends.kserve_target import Deploying
 from mlops_ci.backends.kube_client import ClusterDown, KubeClient, Refused
 from mlops_ci.backends.kube_lease import Lease
 from mlops_ci.errors import BackendError
-from tests.backends.deployer_contract import ENVIRONMENT, Stage
+from tests.backends.deployer_contract import Stage
 from tests.cluster.cluster import Cluster, Namespace
 from tests.cluster.faults import door
+from tests.cluster.killed import STEPS, killed_then_run_again
 from tests.cluster.kserve_stage import CHILD, NAME, stage_of, target_of
 from tests.cluster.kubelet import Kubelet
 
 pytestmark = pytest.mark.slow
-KILLED = """\
-import os, signal, sys
-from pathlib import Path
-from mlops_ci.backends import kserve_record, kserve_service, kserve_target, kube_lease
-from tests.backends.deployer_contract import Stage
-from tests.backends.toys import releases_of
-from tests.cluster.kserve_stage import imaged, stage_of, target_of
-from tests.cluster.cluster import Cluster, Namespace
-
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-config, namespace, url, step, *sources = sys.argv[1:]
-owner, _, name = step.partition(".")
-classes = {"Service": kserve_service.Service, "Deploying": kserve_target.Deploying, "Lease": kube_lease.Lease,
-           "Memory": kserve_record.Memory}
-setattr(classes[owner], name, die)
-sources = [Path(source) for source in sources]
-cluster = Cluster.of(Path(config))
-target = target_of(Path(config), Namespace(name=namespace, api=cluster.api), url)
-stage_of(target, [imaged(release) for release in releases_of(sources)], sources).deploy(1)
-"""
 
 
-@pytest.mark.parametrize(
-    "step",
-    ["Lease._write", "Deploying._rows", "Service.apply", "Deploying._follow", "Service.settle", "Memory.serves"],
-)
+@pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_the_next_run_ends_the_same(
     stage: Stage, cluster: Cluster, namespace: Namespace, node: Kubelet, step: str
 ) -> None:
-    served, _ = stage.deploy(0)
-    words = [sys.executable, "-W", "ignore", "-c", KILLED, cluster.kubeconfig, namespace.name, served.url, step]
-    root = Path(__file__).parents[2]
-    ended = subprocess.run([str(word) for word in [*words, *stage.sources]], cwd=root, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert stage.answer(served.url) in (1.0, 2.0), "somebody always serves"
-    halfway = stage.serving()
-    assert halfway is not None
-    assert (halfway.release == stage.releases[0]) == (halfway.altered == ""), "what nobody has smoked is told"
-    stage.deploy(1)
-    assert stage.answer(served.url) == 2.0
-    now = stage.serving()
-    assert now is not None
-    assert (now.release, now.altered) == (stage.releases[1], "")
-    assert stage.deployer.recorded("toy", ENVIRONMENT) == (stage.releases[1], stage.releases[0])
+    killed_then_run_again(stage, cluster, namespace, node.address(CHILD), [step])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from mlops_ci.errors import GateFailed
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import DeployerContract, Stage
 from tests.cluster.cluster import Cluster, Namespace
+from tests.cluster.killed import STEPS, killed_then_run_again
 from tests.cluster.knative import Knative
 from tests.cluster.kserve_stage import CHILD, NAME, stage_of, target_of
 from tests.serving.servers import Running, launch
@@ -62,6 +63,15 @@ class TestKnativeMode(DeployerContract):
     ) -> Stage:
         target = target_of(cluster.kubeconfig, namespace, revisions.address(CHILD), mode="Knative")
         return stage_of(target, releases, sources)
+
+
+def test_killed_at_one_step_after_the_other_the_last_run_ends_the_same(
+    cluster: Cluster, namespace: Namespace, revisions: Knative, releases: list[Release], sources: list[Path]
+) -> None:
+    url = revisions.address(CHILD)
+    target = target_of(cluster.kubeconfig, namespace, url, mode="Knative")
+    stage = stage_of(target, releases, sources)
+    killed_then_run_again(stage, cluster, namespace, url, STEPS, mode="Knative")
 
 
 def test_a_revision_serves_once_it_is_ready_and_has_the_traffic(knative: Stage, namespace: Namespace) -> None:
