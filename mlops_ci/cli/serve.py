@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,13 @@ from mlops_ci.cli import wiring
 from mlops_ci.cli.options import common, config_options
 from mlops_ci.cli.session import Session, open_session
 from mlops_ci.errors import UsageError, did_you_mean
+from mlops_ci.io import clock
 from mlops_ci.ports.deploying import Deployer
 from mlops_ci.records.codec import encode
 from mlops_ci.records.serving import Serving
 from mlops_ci.report.clean import plain
 
+EVERY = 0.5  # seconds between two looks of --follow
 Place = tuple[str, str, Deployer]  # model, environment, and what serves it
 model_argument = click.argument("model", required=False, default="")
 environment_argument = click.argument("environment", required=False, default="")
@@ -46,19 +52,23 @@ def ps(**options: Any) -> int:
 @model_argument
 @environment_argument
 @click.option("--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many of the last.")
+@click.option("--follow", is_flag=True, help="Go on with what is written from now on, until nothing serves there.")
 @config_options
-def logs(model: str, environment: str, lines: int, **options: Any) -> int:
+def logs(model: str, environment: str, lines: int, follow: bool, **options: Any) -> int:
     """Show the last lines that a server wrote."""
     session = open_session(common(options))
     chosen, place, deployer = one(session, model, environment)
     serving = deployer.serving(chosen, place)
     if serving is None:
         raise UsageError(f"nothing is served in {place} for {chosen}", hint="mlops-ci serve ps")
+    log = Log(Path(serving.log))
     try:
-        found = Path(serving.log).read_text("utf-8", "replace").splitlines()
+        found = log.more(unfinished=not follow)
     except OSError:
         raise UsageError(f"there is no log at {serving.log}", hint="mlops-ci serve ps") from None
     for text in found[-lines:]:
+        session.console.show(plain(text, longest=2000))
+    for text in following(log, lambda: deployer.serving(chosen, place)) if follow else ():
         session.console.show(plain(text, longest=2000))
     return 0
 
@@ -96,6 +106,37 @@ def one(session: Session, model: str, environment: str) -> Place:
             f"this machine serves no '{wanted}'", hint=did_you_mean(wanted, names, f"there are: {', '.join(names)}")
         )
     raise UsageError("name a model and an environment", hint=f"there are: {', '.join(names)}")
+
+
+@dataclass
+class Log:
+    """A server's log, read on from where it was read to."""
+
+    path: Path
+    at: int = 0
+
+    def more(self, *, unfinished: bool = False) -> list[str]:
+        """The lines that were written since, `unfinished` the last one too; of a log that was begun anew, all.
+
+        Raises OSError.
+        """
+        with open(self.path, "rb") as file:
+            self.at = self.at if self.at <= os.fstat(file.fileno()).st_size else 0
+            file.seek(self.at)
+            found = file.read()
+        ends = len(found) if unfinished else found.rfind(b"\n") + 1
+        self.at += ends
+        return found[:ends].decode("utf-8", "replace").splitlines()
+
+
+def following(log: Log, serving: Callable[[], Serving | None]) -> Iterator[str]:
+    """Lines as they are written; another server's from its first one, once it serves. It ends when nothing serves."""
+    while (now := serving()) is not None:
+        if Path(now.log) != log.path:
+            log = Log(Path(now.log))
+        with contextlib.suppress(OSError):
+            yield from log.more()
+        clock.sleep(EVERY)
 
 
 def line(environment: str, serving: Serving) -> str:

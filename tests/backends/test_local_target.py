@@ -223,6 +223,57 @@ def test_nothing_is_left_to_come_back_where_the_keeper_was_killed_before_the_del
     assert stage.serving() is None
 
 
+CONFIG = """\
+version: 1
+models:
+  toy:
+    environments:
+      production: {target: local}
+      staging: {target: local}
+"""
+
+
+def test_serve_shows_and_follows_what_its_servers_write(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "mlops.yaml").write_text(CONFIG)
+    assert isinstance(stage.deployer, KeeperTarget)
+    stage.deployer = dataclasses.replace(stage.deployer, home=tmp_path / ".mlops/serving")
+
+    def serve(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "mlops_ci", "serve", *words]
+        return subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def said(child: subprocess.Popen[str], code: int) -> str:
+        out, err = child.communicate(timeout=60)
+        assert child.returncode == code, out + err
+        return out + err
+
+    assert "nothing is served in staging for toy" in said(serve("logs", "toy", "staging"), 2)
+    served, _ = stage.deploy(0)
+    log = Path(served.log)
+    whole = said(serve("logs", "toy", "production"), 0).splitlines()
+    assert "took over the public socket" in whole[-1]
+    assert len(whole) > 1
+    assert said(serve("logs", "toy", "production", "--lines", "1"), 0).splitlines() == whole[-1:]
+
+    with serve("logs", "toy", "production", "--lines", "1", "--follow") as child:
+        assert child.stdout is not None
+        assert "took over the public socket" in child.stdout.readline()
+        with log.open("a") as file:
+            file.write("half of a li")
+            file.flush()
+            file.write("ne\nand another\n")
+        assert [child.stdout.readline() for _ in range(2)] == ["half of a line\n", "and another\n"]
+        stage.deploy(1)
+        for line in child.stdout:  # of the server that serves now, from its first line
+            if "took over the public socket" in line:
+                break
+        stage.deployer.delete("toy", ENVIRONMENT, sequence=None)
+        said(child, 0)
+    assert "nothing is served in production for toy" in said(serve("logs", "toy", "production"), 2)
+
+
 def test_logs_of_servers_long_gone_go(tmp_path: Path) -> None:
     logs = [tmp_path / f"server-{number}.log" for number in range(server_logs.LOGS + 3)]
     for number, log in enumerate(logs):
