@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from mlops_ci.backends import scorer
 from mlops_ci.errors import BackendError, DataError, StageFailed, UsageError
+from mlops_ci.io import process
 from mlops_ci.stages import score
 from tests.stages.batches import Desk, rows, save_models
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+FEW = 150_000  # rows: ten batches, so that as many are under way at once as ever are
 
 
 @pytest.fixture(scope="module")
@@ -266,3 +271,27 @@ def test_a_dry_run_tells_and_touches_nothing(desk: Desk) -> None:
     order = desk.order("band", "rows.csv", "new")
     assert "an unknown number of rows in 1 file" in " ".join(score.dry_run(order, scratch=desk.scratch("new")))
     assert not any(desk.scratch("new").iterdir())
+
+
+def test_ten_times_the_rows_take_no_more_memory(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured from outside, of the largest process; the rows are one row group, which is not held as a whole."""
+    monkeypatch.setattr(score, "PART_ROWS", 1_000_000)
+    ended: list[process.Completed] = []
+
+    def stream(*words: Any, **options: Any) -> process.Completed:
+        ended.append(process.stream(*words, **options))
+        return ended[-1]
+
+    monkeypatch.setattr(scorer, "process", SimpleNamespace(**{**vars(process), "stream": stream}))
+    random = np.random.default_rng(3)
+    columns = [f"x{place}" for place in range(8)]
+    for count in (FEW, 10 * FEW):
+        table = pa.table({name: random.normal(size=count) for name in ["a", *columns]})
+        parquet.write_table(table, desk.home / "rows.parquet", row_group_size=count, compression="none")
+        found = desk.score("band", "rows.parquet", f"out-{count}", keep=columns, batch_rows=FEW // 10)
+        assert (found.rows, found.parts) == (count, 1)
+    few, many = (done.peak_memory_mb for done in ended)
+    assert few is not None
+    assert many is not None
+    held = 9 * FEW * 9 * 8 / 2**20  # what is more, in MB
+    assert many - few < held / 2, f"{few:.0f} MB for {FEW:,} rows, {many:.0f} MB for ten times as many ({held:.0f} MB)"
