@@ -136,22 +136,27 @@ def test_a_deployment_alone_serves_nothing_that_was_judged_red_or_against_anothe
     assert not list((shop.root / ".mlops").rglob("serving/*/*/state.json")), "nothing was served"
 
 
-def push(shop: Shop, monkeypatch: pytest.MonkeyPatch, before: str) -> None:
-    """Let a workflow run for a push onto `before`."""
+def push(shop: Shop, monkeypatch: pytest.MonkeyPatch, before: str, by: str) -> None:
+    """Let a job run for a push onto `before`: in GitHub Actions, or where `by` is the variable that tells of it."""
+    if by != "GitHub":
+        monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+        monkeypatch.setenv(by, before)
+        return
     path = shop.root / ".mlops/event.json"
     path.write_text(json.dumps({"before": before}), "utf-8")
     for name, value in (("ACTIONS", "true"), ("EVENT_NAME", "push"), ("EVENT_PATH", str(path))):
         monkeypatch.setenv(f"GITHUB_{name}", value)
 
 
+@pytest.mark.parametrize("by", ["GitHub", "CI_COMMIT_BEFORE_SHA", "GIT_PREVIOUS_SUCCESSFUL_COMMIT"])
 def test_the_last_change_of_a_push_is_told_though_another_commit_came_after(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     repository = Repository(shop.root)
 
     def told(before: str) -> tuple[bool, bool]:
         """(whether the model was changed, whether by its rules alone)"""
-        push(shop, monkeypatch, before)
+        push(shop, monkeypatch, before, by)
         session = open_session(
             Common(config=Path("mlops.yaml"), models=(), all_models=False, base="", json=False, quiet=True)
         )
