@@ -77,8 +77,13 @@ class Pyfunc:
         return [name for name in asked if name in names]
 
     def shaped(self, frame: Any) -> Any:
-        """The columns in the types that the signature asks for."""
-        if self.schema is None or not self.schema.has_input_names() or self.schema.is_tensor_spec():
+        """The columns in the types that the signature asks for; its tensors by name, or the one without."""
+        if self.schema is not None and self.schema.is_tensor_spec():
+            try:
+                return sys.modules["mlops_ci_model_tensors"].tensors(frame, self.schema)
+            except (ValueError, TypeError) as error:
+                raise Refused(str(error)) from None
+        if self.schema is None or not self.schema.has_input_names():
             return frame
         kinds = {str(spec.name): getattr(spec.type, "name", "") for spec in self.schema.inputs}
         return frame.assign(**{name: typed(frame[name], name, kinds[name]) for name in frame.columns})
@@ -96,11 +101,12 @@ class Pyfunc:
         return self.served.predict(self.shaped(frame))
 
     def request(self, frame: Any) -> Any:
-        """The frame as a request to the model server, in the signature's types, which the server insists on; None for a
-        model that takes several tensors."""
-        frame = Pyfunc.shaped(self, frame)
-        if self.schema is not None and self.schema.is_tensor_spec():
-            return None if self.schema.has_input_names() else {"instances": plain(frame.to_numpy())}
+        """The frame as a request to the model server, in the signature's types, which the server insists on."""
+        frame = self.shaped(frame)
+        if isinstance(frame, dict):
+            return {"inputs": {name: plain(values) for name, values in frame.items()}}
+        if not hasattr(frame, "columns"):
+            return {"instances": plain(frame)}
         columns = [plain(frame[name]) for name in frame.columns]
         rows = [list(row) for row in zip(*columns)]  # noqa: B905 - Python 3.8 has no strict
         return {"dataframe_split": {"columns": [str(name) for name in frame.columns], "data": rows}}
@@ -132,8 +138,14 @@ class Classifier(Pyfunc):
     """A model with `predict`, `predict_proba` and `classes_`. Its own labels count: its threshold may not be 0.5."""
 
     def shaped(self, frame: Any) -> Any:
-        shaped = super().shaped(frame)
-        return shaped.to_numpy() if self.schema is not None and self.schema.is_tensor_spec() else shaped
+        """What scikit-learn takes: of tensors by name, each is a column of its one array."""
+        named = self.schema is not None and self.schema.is_tensor_spec() and self.schema.has_input_names()
+        return frame.to_numpy() if named else super().shaped(frame)
+
+    def request(self, frame: Any) -> Any:
+        """None where tensors have names: the server gives them by name, and scikit-learn takes none so."""
+        named = self.schema is not None and self.schema.is_tensor_spec() and self.schema.has_input_names()
+        return None if named else super().request(frame)
 
     def predict(self, frame: Any) -> Any:
         shaped = self.shaped(frame)

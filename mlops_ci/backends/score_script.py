@@ -1,8 +1,8 @@
 """Scores an MLflow model, or measures the user's own metrics, in the user's environment: `python score_script.py JOB`.
 
-A script of its own: with its neighbours (`row_hash.py`, `model_answers.py`, `metric_script.py`, `watch_script.py`,
-`batch_*.py`) it imports the standard library and what MLflow brings, nothing of ours, since nothing of ours is
-installed there; any Python from 3.8 will do.
+A script of its own: with its neighbours (`row_hash.py`, `model_answers.py`, `model_tensors.py`, `metric_script.py`,
+`watch_script.py`, `batch_*.py`) it imports the standard library and what MLflow brings, nothing of ours, since nothing
+of ours is installed there; any Python from 3.8 will do.
 Whatever the user's code prints goes to the log; the answer is the file that the job names: `{"done": …}`, or
 `{"refused": …}` with the reason in one line.
 """
@@ -34,6 +34,7 @@ def main(path: str) -> int:
     keep_compiled(LIBRARIES[job["kind"]])
     sys.path[0:0] = [job["modules"]] if job.get("modules") else []
     beside("row_hash")
+    beside("model_tensors")
     try:
         answer = {"done": KINDS[job["kind"]](job)}
     except Exception as error:

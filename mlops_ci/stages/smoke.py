@@ -7,29 +7,36 @@ import math
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.config.types import Environment
 from mlops_ci.errors import BackendError, GateFailed
 from mlops_ci.io import http
 from mlops_ci.records.server import DIGEST_HEADER
 
 TOLERANCE = 1e-6  # of the larger number; the same model on another processor differs in the last digits
+NEAR = 1e-2  # what is this far off may well be the same model, somewhere else
 SECONDS = 30.0
 
 
-def smoke(url: str, *, name: str, digest: str, rows: Path | None) -> int:
+def tolerance_of(environment: Environment) -> float:
+    """How far a number may be from the one that was judged, as a share of the larger of the two."""
+    return float(environment.options.get("smoke", {}).get("tolerance", TOLERANCE))
+
+
+def smoke(url: str, *, name: str, digest: str, rows: Path | None, tolerance: float = TOLERANCE) -> int:
     """Ask the server at `url` who it is, and for the recorded rows; returns how many rows were compared.
 
     `rows` is the `smoke.json` that scoring wrote: a V1 `request`, and the model's own `predictions` for it. Without it
-    only identity and readiness are checked. Raises GateFailed for another model, another number of answers or
-    another answer; BackendError where nobody answers.
+    only identity and readiness are checked. Numbers may differ by `tolerance`, a share of the larger one. Raises
+    GateFailed for another model, another number of answers or another answer; BackendError where nobody answers.
     """
     _identity(url, name, digest)
     if rows is None or not rows.is_file():
         return 0
     request, wanted = _recorded(rows)
-    return _compared(_ask(f"{url}/v1/models/{name}:predict", request, digest), wanted)
+    return _compared(_ask(f"{url}/v1/models/{name}:predict", request, digest), wanted, tolerance)
 
 
-def smoke_by_answers(url: str, *, rows: Path | None) -> int:
+def smoke_by_answers(url: str, *, rows: Path | None, tolerance: float = TOLERANCE) -> int:
     """The same of a server that is not ours and can't say which model it runs: MLflow's own protocol, `/invocations`,
     which MLServer speaks too. Its answers are all there is to tell the model by. Raises GateFailed without rows."""
     if rows is None or not rows.is_file():
@@ -38,17 +45,20 @@ def smoke_by_answers(url: str, *, rows: Path | None) -> int:
             hint="serve an image ('build:' in mlops.yaml), whose server can",
         )
     request, wanted = _recorded(rows)
-    return _compared(_ask(f"{url}/invocations", request, ""), wanted)
+    return _compared(_ask(f"{url}/invocations", request, ""), wanted, tolerance)
 
 
-def _compared(answer: dict[str, Any], wanted: list[Any]) -> int:
+def _compared(answer: dict[str, Any], wanted: list[Any], tolerance: float) -> int:
     given = answer.get("predictions")
     if not isinstance(given, list) or len(given) != len(wanted):
         count = len(given) if isinstance(given, list) else "no"
         raise GateFailed(f"it gave {count} predictions for {len(wanted)} rows")
     for row, (one, other) in enumerate(zip(given, wanted, strict=True)):
-        if not same(one, other):
-            raise GateFailed(f"its answer for smoke row {row} is not the one that was judged")
+        if not same(one, other, tolerance):
+            words = f"its answer for smoke row {row} is not the one that was judged"
+            if same(one, other, NEAR):
+                words += f": off by less than {NEAR:g} of its size, and smoke.tolerance allows {tolerance:g}"
+            raise GateFailed(words)
     return len(wanted)
 
 
@@ -91,14 +101,14 @@ def _reason(body: bytes) -> str:
         return "no reason given"
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any, tolerance: float = TOLERANCE) -> bool:
     """Equal, numbers within the tolerance; lists and objects item by item."""
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+        return len(one) == len(other) and all(same(a, b, tolerance) for a, b in zip(one, other, strict=True))
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key], tolerance) for key in one)
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, int | float) and isinstance(other, int | float):
-        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-12)
+        return math.isclose(one, other, rel_tol=tolerance, abs_tol=1e-12)
     return bool(one == other)
