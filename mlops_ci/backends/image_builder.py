@@ -17,6 +17,7 @@ from mlops_ci.backends.image_files import environment_file, release_file
 from mlops_ci.backends.image_labels import labels, same_model, tag_of
 from mlops_ci.backends.image_sbom import about_image
 from mlops_ci.backends.image_wheels import Kept, WheelShelf
+from mlops_ci.backends.server_settings import with_windows
 from mlops_ci.errors import BackendError, StaleError
 from mlops_ci.io import files
 from mlops_ci.ports.building import BuildJob, Built
@@ -122,10 +123,7 @@ def _link(source: Path, target: Path) -> None:
 
 def _put_together(context: Path, job: BuildJob, *, base: Base, environment: str) -> None:
     """Everything that the release's image is made of."""
-    settings = dict(job.settings)
-    if "log" in settings:
-        settings["log"] = {**settings["log"], "folder": WINDOWS}
-    files.write_json(context / "settings.json", settings)
+    files.write_json(context / "settings.json", with_windows(job.settings, WINDOWS))
     (context / "windows").mkdir()
     text = release_file(
         base=base.reference,

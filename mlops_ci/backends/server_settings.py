@@ -16,10 +16,14 @@ from mlops_ci.records.server import DRAIN_SECONDS
 
 def settings_of(release: Release, windows: str) -> dict[str, Any]:
     """The release's own, as the server reads them; its request log goes to `windows`."""
-    settings = {key: json.loads(value) for key, value in release.serving.items()}
-    if "log" in settings:
-        settings["log"] = {**settings["log"], "folder": windows}
-    return settings
+    return with_windows({key: json.loads(value) for key, value in release.serving.items()}, windows)
+
+
+def with_windows(settings: Mapping[str, Any], windows: str) -> dict[str, Any]:
+    """The same; where they ask for a request log, it goes to `windows`."""
+    if "log" not in settings:
+        return dict(settings)
+    return {**settings, "log": {**settings["log"], "folder": windows}}
 
 
 def write_settings(folder: Path, settings: Mapping[str, Any]) -> Path:

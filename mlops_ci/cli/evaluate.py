@@ -17,6 +17,7 @@ from mlops_ci.config.types import Model
 from mlops_ci.errors import MissingExtra
 from mlops_ci.io import clock
 from mlops_ci.ports.say import Say
+from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.stages.plan import evaluate_step
@@ -64,13 +65,17 @@ def stage_function(session: Session) -> StageFunction:
             holdouts=wiring.holdouts(),
             workspace=session.workspace,
         )
+
+        def own_python() -> Interpreter:
+            return bench.environments.prepare(
+                session.git.root, tuple(inputs.environment), model.train.environment, say=say
+            )
+
         question = Question(
             model=model,
             candidate=known_candidate(model, inputs, session.tracker),
             judgement_digest=item.judgement_digest,
-            interpreter=lambda: bench.environments.prepare(
-                session.git.root, tuple(inputs.environment), model.train.environment, say=say
-            ),
+            interpreter=own_python,
             today=clock.now().date(),
             where=session.config.where,
         )
@@ -83,6 +88,7 @@ def stage_function(session: Session) -> StageFunction:
                 say=say,
                 extra=wiring.server_requirements(),
             ),
+            own=own_python,
         )
         result = evaluate(question, registry=session.registry, bench=bench, trial=trial, say=say)
         if result.status is not Status.PASSED:

@@ -105,7 +105,7 @@ def rules_unchanged(session: Session, model: Model, item: Affected, known: Relea
         judgement = candidate.judgement if candidate else None
         if judgement is None or judgement.digest != item.judgement_digest:
             raise StaleError(
-                "gates, metrics, suites or holdout have changed since this candidate was judged",
+                "gates, metrics, suites, holdout or serving settings have changed since this candidate was judged",
                 hint=f"mlops-ci pull-request --model {model.name}",
             )
 

@@ -79,9 +79,17 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
+    """`signature` says which differences from the champion's are red: warn, compatible, same or ignore."""
+
     p99_ms: float | None = None
     memory_mb: float | None = None
     size_mb: float | None = None
+    signature: str = "warn"
+
+    @property
+    def measured(self) -> bool:
+        """Whether a server has to be started to tell."""
+        return self.p99_ms is not None or self.memory_mb is not None
 
 
 @dataclass(frozen=True, kw_only=True)

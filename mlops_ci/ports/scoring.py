@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,18 +70,32 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialJob:
-    """A model to be served for a moment: `request` is a V1 request of one row, as JSON."""
+class ServableModel:
+    """A model and how a deploy would set its server up: `settings` are the server's own, without a log's folder."""
 
     name: str
     model_directory: Path
     model_digest: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialJob(ServableModel):
+    """A model to be served for a moment: `request` is a V1 request of one row, as JSON."""
+
     request: bytes
     requests: int = 500
 
 
 class ServerTrial(Protocol):
-    """Starts the real model server, and measures it."""
+    """The real model server, before anybody meets it."""
+
+    def refusal(self, job: ServableModel, *, interpreter: Interpreter, cwd: Path, log: Path) -> str:
+        """Why the server would not load the model's files under these settings, naming the file; '' where it would.
+
+        The files are looked at, not loaded. Raises StageFailed with the log's last lines where they can't be."""
 
     def measure(self, job: TrialJob, *, interpreter: Interpreter, cwd: Path, log: Path) -> ServingFacts:
-        """Raises StageFailed with the log's last lines where it does not start, or does not answer with 200."""
+        """Serve it as a deploy would, and measure.
+
+        Raises StageFailed with the log's last lines where it does not start, or does not answer with 200."""

@@ -1,4 +1,4 @@
-"""`python -m mlops_ci.serving`: check the model's files, load it, serve it."""
+"""`python -m mlops_ci.serving`: check the model's files, load it, serve it; with `--check` the first of it alone."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--settings", type=Path, metavar="FILE", help="settings as JSON")
     parser.add_argument("--settings-json", metavar="JSON", help="the settings themselves, in place of those of a file")
+    parser.add_argument("--check", action="store_true", help="end after the checks; kserve and mlflow are not needed")
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help='gets {"port", "pid", "took_over"} when ready')
     return parser.parse_args(words)
 
@@ -115,7 +116,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     options = arguments(sys.argv[1:])
     try:
-        serve(options)
+        check(options) if options.check else serve(options)
     except MlopsError as error:
         sys.stderr.write(f"error: {error}\n" + (f"  {error.hint}\n" if error.hint else ""))
         return error.exit_code

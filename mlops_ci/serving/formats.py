@@ -56,11 +56,18 @@ def refuse_formats(directory: Path, allowed: tuple[str, ...] | None, trusted: tu
         found = format_of(path)
         shown = path.relative_to(directory).as_posix()
         if found not in (*allowed, *HARMLESS):
-            what = f"is a {found} file" if found != "unknown" else "is in a format that is not known"
-            hint = f"allowed formats: {', '.join(allowed) or 'none'} (serving.formats)"
-            raise UsageError(f"{shown} {what}, which is not allowed here", hint=hint)
+            raise _refused(shown, found, allowed)
         if found == "skops":
             _refuse_types(path, shown, trusted)
+
+
+def _refused(shown: str, found: str, allowed: tuple[str, ...]) -> UsageError:
+    cure = f"save the model in one of them, or add '{found}'"
+    what = f"is a {found} file"
+    if found == "unknown":
+        what, cure = "is in a format that is not known", "save the model without this file, or in one of them"
+    hint = f"allowed formats: {', '.join(allowed) or 'none'} (serving.formats); {cure}"
+    return UsageError(f"{shown} {what}, which is not allowed here", hint=hint)
 
 
 def format_of(path: Path) -> str:

@@ -21,7 +21,8 @@ from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import Check, Severity, StageResult, Status, status_of
 from mlops_ci.records.serving import DeploymentDetails, Serving
 from mlops_ci.stages.scoring import SMOKE, Home, environment_of
-from mlops_ci.stages.smoke import smoke, smoke_by_answers
+from mlops_ci.stages.server_settings import server_settings
+from mlops_ci.stages.smoke import smoke, smoke_by_answers, tolerance_of
 from mlops_ci.stages.stored import bring_model
 
 SERVED = "served."  # before the digest of a release, the name of a version's tag
@@ -89,9 +90,6 @@ class Plan:
 
 def release_of(version: Version, model: Model) -> Release:
     """A registered version as a release; how it is served goes with it, as JSON by key."""
-    settings = {key: value for key, value in model.serving.items() if value != []}  # an empty list asks for nothing
-    if "log" in settings:
-        settings["log"] = {**settings["log"], "redact": list(model.redact)}
     return Release(
         model=version.model,
         version=version.number,
@@ -103,7 +101,7 @@ def release_of(version: Version, model: Model) -> Release:
         storage_uri=version.tags.get("storage_uri", ""),
         commit=version.tags.get("commit", ""),
         verdict=version.tags.get("verdict", ""),
-        serving={key: json.dumps(value) for key, value in settings.items()},
+        serving={key: json.dumps(value) for key, value in server_settings(model).items()},
     )
 
 
@@ -157,12 +155,14 @@ def apply(planned: Plan, dock: Dock, *, say: Say, refuse: str = "") -> StageResu
     """
     release, environment = planned.release, planned.environment
     smoked: list[int] = []
+    tolerance = tolerance_of(environment)
 
     def check(url: str, folder: Path) -> None:
-        smoked.append(smoke(url, name=release.model, digest=release.model_digest, rows=folder / SMOKE))
+        rows = folder / SMOKE
+        smoked.append(smoke(url, name=release.model, digest=release.model_digest, rows=rows, tolerance=tolerance))
 
     def check_answers(url: str, folder: Path) -> None:
-        smoked.append(smoke_by_answers(url, rows=folder / SMOKE))
+        smoked.append(smoke_by_answers(url, rows=folder / SMOKE, tolerance=tolerance))
 
     job = DeployJob(
         release=release,

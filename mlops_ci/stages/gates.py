@@ -11,8 +11,9 @@ from mlops_ci.records.evaluation import MetricResult
 from mlops_ci.records.results import Check, Severity, Status, Verdict
 from mlops_ci.stages.contest import Contest
 from mlops_ci.stages.measuring import Measured
-from mlops_ci.stages.rules import CHAMPION, HOLDOUT, OVERLAP, SIGNATURE, Rules, environments_of, label_of, name_of
+from mlops_ci.stages.rules import CHAMPION, FORMATS, HOLDOUT, OVERLAP, Rules, environments_of, label_of, name_of
 from mlops_ci.stages.served import Served
+from mlops_ci.stages.signature_gate import signature_check
 
 GATES = "gates"
 
@@ -27,7 +28,7 @@ def unchecked(rules: Rules, reason: str) -> tuple[Check, ...]:
             _check(name, Status.SKIPPED, f"not checked: {reason}", place, Severity(severity))
             for name, severity, place in asked
         ),
-        *(_check(name, Status.SKIPPED, f"not checked: {reason}", place) for name, _, _, place in rules.limits),
+        *(_check(name, Status.SKIPPED, f"not checked: {reason}", place) for name, place in rules.of_serving),
     )
 
 
@@ -42,6 +43,7 @@ def check_gates(rules: Rules, contest: Contest, found: Measured, overlap: Overla
         *(_gate(name, gate, place, index, contest, found) for index, (name, gate, place) in enumerate(rules.gates)),
         *(_slice(name, item, place, contest, found) for name, item, place in rules.slices),
         *_serving(rules, served),
+        *signature_check(rules, contest, served.signatures),
         *_none_asked(rules),
     )
 
@@ -193,7 +195,9 @@ def _not_compared(overlap: Overlap, looked: str) -> str:
 
 
 def _serving(rules: Rules, served: Served) -> Iterator[Check]:
-    """What serving costs against its limits, and what clients of the champion would notice."""
+    """Whether it can be served at all, and what that costs against its limits."""
+    if rules.formats:
+        yield _formats(rules, served)
     for name, key, limit, place in rules.limits:
         value, text = _cost(key, served)
         if value is None:
@@ -207,10 +211,18 @@ def _serving(rules: Rules, served: Served) -> Iterator[Check]:
             observed=f"{value:.3g}",
             where=place,
         )
-    if rules.limits:
-        text = "; ".join(served.changes) or "nothing that a client of the champion would notice"
-        status = Status.FAILED if served.changes else Status.PASSED
-        yield _check(SIGNATURE, status, text, rules.where("serving"), Severity.WARN)
+
+
+def _formats(rules: Rules, served: Served) -> Check:
+    """What the server would say at the deploy, said at the pull request."""
+    place = rules.where_in_model("serving.formats")
+    if served.refused is None:
+        return _check(FORMATS, Status.ERROR, f"not looked at: {served.broken}", place)
+    if served.refused:
+        return _check(FORMATS, Status.FAILED, served.refused, place)
+    return _check(
+        FORMATS, Status.PASSED, f"every file is of a format that is allowed: {', '.join(rules.formats)}", place
+    )
 
 
 def _cost(key: str, served: Served) -> tuple[float | None, str]:

@@ -17,6 +17,7 @@ from mlops_ci.digests.sources import Project
 from mlops_ci.digests.tree import Tree
 from mlops_ci.errors import ConfigError, PipelineError
 from mlops_ci.records.codec import encode
+from mlops_ci.stages.server_settings import judged_settings
 
 Found = TypeVar("Found")
 
@@ -121,12 +122,14 @@ def judged_config(model: Model) -> dict[str, Any]:
         evaluate = {key: value for key, value in encode(model.evaluate).items() if key != "timeout"}
     # Where data lies is told by its content; a URL may hold a password and differs from machine to machine.
     validate = [{k: v for k, v in encode(item).items() if k != "data" or "://" not in v} for item in model.validate]
+    settings = judged_settings(model)
     return {
         "task": model.task,
         "redact": list(model.redact),
         "validate": validate,
         "evaluate": evaluate,
         "overrides": encode(model.overrides),
+        **({"serving": settings} if settings else {}),  # without any, the digest of a judgement stays what it was
     }
 
 

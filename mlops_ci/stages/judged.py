@@ -23,7 +23,10 @@ def require_judged(
     if judgement is None:
         raise StaleError(f"the candidate of these inputs ({inputs_digest[:12]}) was never judged", hint=cure)
     if judgement.digest != judgement_digest:
-        raise StaleError("gates, metrics, suites or holdout have changed since this candidate was judged", hint=cure)
+        raise StaleError(
+            "gates, metrics, suites, holdout or serving settings have changed since this candidate was judged",
+            hint=cure,
+        )
     if not judgement.passed:
         raise GateFailed(
             f"the candidate was judged red ({judgement.verdict.value}): it is not shipped",

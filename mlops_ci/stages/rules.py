@@ -14,14 +14,17 @@ HOLDOUT = "holdout"
 OVERLAP = "no training rows in the holdout"
 CHAMPION = "champion"
 SIGNATURE = "signature"
+FORMATS = "serving formats"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """A model's gates and where each stands in the config: `where` takes a key below `evaluate`."""
+    """A model's gates and where each stands in the config: `where` takes a key below `evaluate`, `where_in_model` one
+    below the model."""
 
     model: Model
     where: Callable[[str], str]
+    where_in_model: Callable[[str], str]
 
     @property
     def gates(self) -> list[tuple[str, Gate, str]]:
@@ -56,10 +59,31 @@ class Rules:
         ]
 
     @property
+    def formats(self) -> tuple[str, ...]:
+        """Formats that the server will be told to allow; () where it allows all."""
+        return tuple(self.model.serving.get("formats", ()))
+
+    @property
+    def signature(self) -> str:
+        """Which differences from the champion's signature are red: warn, compatible, same or ignore."""
+        serving = self.model.evaluate.serving if self.model.evaluate is not None else None
+        return serving.signature if serving is not None else "warn"
+
+    @property
+    def of_serving(self) -> list[tuple[str, str]]:
+        """(name, place) of every check of what would be served that may turn a run red."""
+        found = [(name, place) for name, _, _, place in self.limits]
+        if self.formats:
+            found.append((FORMATS, self.where_in_model("serving.formats")))
+        if self.signature in ("compatible", "same"):
+            found.append((SIGNATURE, self.where("serving.signature")))
+        return found
+
+    @property
     def names(self) -> list[str]:
         """Every name an override may have."""
         own = [*self.gates, *self.slices, *self.limits]
-        return [str(item[0]) for item in own] + [HOLDOUT, OVERLAP, CHAMPION, SIGNATURE]
+        return [str(item[0]) for item in own] + [HOLDOUT, OVERLAP, CHAMPION, SIGNATURE, FORMATS]
 
 
 def name_of(gate: Gate) -> str:
@@ -96,7 +120,12 @@ def environments_of(model: Model) -> tuple[str, ...]:
 
 def rules_of(model: Model, where: Callable[[str], str]) -> Rules:
     """A model's rules; `where` takes a dotted key of the config."""
-    return Rules(model=model, where=lambda key: where(f"models.{model.name}.evaluate.{key}"))
+    place = f"models.{model.name}"
+    return Rules(
+        model=model,
+        where=lambda key: where(f"{place}.evaluate.{key}"),
+        where_in_model=lambda key: where(f"{place}.{key}"),
+    )
 
 
 def verify_rules(model: Model, *, today: date, where: Callable[[str], str]) -> None:

@@ -5,73 +5,95 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from mlops_ci import yaml12
-from mlops_ci.config.types import Model
+from mlops_ci.config.types import Model, Serving
 from mlops_ci.digests.directory import size_of
 from mlops_ci.errors import BackendError, MlopsError
 from mlops_ci.ports.say import Say
-from mlops_ci.ports.scoring import ServerTrial, TrialJob
+from mlops_ci.ports.scoring import ServableModel, ServerTrial, TrialJob
 from mlops_ci.ports.training import Interpreter
 from mlops_ci.records.evaluation import ServingFacts
 from mlops_ci.records.models import Candidate
-from mlops_ci.stages.contest import Contest
+from mlops_ci.stages.contest import Contest, Opponent
 from mlops_ci.stages.scoring import SMOKE, Bench, model_directory
+from mlops_ci.stages.server_settings import server_settings
+from mlops_ci.stages.signatures import Compared, Signature, differences, read_signature
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """The server to be tried, and the Python that it runs in, found when it is needed."""
+    """The server to be tried, and the Pythons, found when they are needed: the one that the server runs in, and the
+    user's own, which is enough to look at the model's files."""
 
     server: ServerTrial
     interpreter: Callable[[], Interpreter]
+    own: Callable[[], Interpreter]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """`facts` are None where nobody asked for them, or the server could not be measured: `broken` says why.
-    `changes` are the differences of the signature from the champion's."""
+    """`facts` are None where nobody asked for them, or the server could not be measured: `broken` says why. `refused`
+    says which file the server would not load, '' where it would load all; None where nobody looked, or could.
+    `signatures` has what was compared with each champion."""
 
     model_bytes: int = 0
     facts: ServingFacts | None = None
     broken: str = ""
-    changes: tuple[str, ...] = ()
+    refused: str | None = None
+    signatures: tuple[Compared, ...] = ()
 
 
 def serve(model: Model, candidate: Candidate, contest: Contest, *, bench: Bench, trial: Trial, say: Say) -> Served:
-    """Measure what `evaluate.serving` asks for; nothing where it is absent."""
+    """Compare the signatures; look at the files where `serving.formats` is set; measure what `evaluate.serving` asks
+    for, with the settings that a deploy would use."""
     assert model.evaluate is not None
-    limits = model.evaluate.serving
-    if limits is None:
-        return Served()
+    limits, settings = model.evaluate.serving or Serving(), server_settings(model)
+    signatures = _signatures(model, candidate, contest, bench) if limits.signature != "ignore" else ()
+    if "formats" not in settings and not limits.measured and limits.size_mb is None:
+        return Served(signatures=signatures)
     scratch = bench.workspace.scratch(model.name, "candidate")
     directory = model_directory(model, candidate.run_id, candidate.model_digest, bench, scratch)
-    facts, broken = None, ""
-    if limits.p99_ms is not None or limits.memory_mb is not None:
-        try:
-            facts = _measure(model, candidate, contest, directory, bench, trial, say)
-        except MlopsError as error:
-            broken = error.message
-    changes = _changes(model, contest, directory, bench)
-    return Served(model_bytes=size_of(directory), facts=facts, broken=broken, changes=changes)
+    job = ServableModel(
+        name=model.name,
+        model_directory=directory.resolve(),
+        model_digest=candidate.model_digest,
+        settings=settings,
+    )
+    refused, facts, broken = None, None, ""
+    try:
+        refused = _refusal(job, bench, trial) if "formats" in settings else None
+        broken = refused or ""
+        if limits.measured and not refused:
+            facts = _measure(job, candidate, contest, bench, trial, say)
+    except MlopsError as error:
+        broken = error.message
+    return Served(model_bytes=size_of(directory), facts=facts, broken=broken, refused=refused, signatures=signatures)
+
+
+def _refusal(job: ServableModel, bench: Bench, trial: Trial) -> str:
+    return trial.server.refusal(
+        job,
+        interpreter=trial.own(),
+        cwd=bench.workspace.scratch(job.name, "trial"),
+        log=bench.workspace.log_path(job.name, "serve-check"),
+    )
 
 
 def _measure(
-    model: Model, candidate: Candidate, contest: Contest, directory: Path, bench: Bench, trial: Trial, say: Say
+    model: ServableModel, candidate: Candidate, contest: Contest, bench: Bench, trial: Trial, say: Say
 ) -> ServingFacts:
     smoke = contest.own.smoke
     if smoke is None:
         smoke = bench.tracker.fetch(candidate.run_id, SMOKE, bench.workspace.scratch(model.name, "stored"))
     if smoke is None:
         raise BackendError("there are no recorded rows to ask its server with")
-    request = _first_row(json.loads(smoke.read_text("utf-8"))["request"])
     job = TrialJob(
         name=model.name,
-        model_directory=directory.resolve(),
-        model_digest=candidate.model_digest,
-        request=json.dumps(request).encode(),
+        model_directory=model.model_directory,
+        model_digest=model.model_digest,
+        settings=model.settings,
+        request=json.dumps(_first_row(json.loads(smoke.read_text("utf-8"))["request"])).encode(),
     )
     say("serving it for a moment, to measure")
     return trial.server.measure(
@@ -87,52 +109,39 @@ def _first_row(request: Mapping[str, Any]) -> Any:
     if "dataframe_split" in request:
         split = request["dataframe_split"]
         return {"dataframe_split": {**split, "data": split["data"][:1]}}
+    if "inputs" in request:
+        return {"inputs": {name: values[:1] for name, values in request["inputs"].items()}}
     return {"instances": request["instances"][:1]}
 
 
-def _changes(model: Model, contest: Contest, directory: Path, bench: Bench) -> tuple[str, ...]:
-    """How the signature differs from the champion's; nothing where there is no champion, or it can't be read."""
-    version = contest.main.version
-    if version is None or contest.main.identical:
-        return ()
+def _signatures(model: Model, candidate: Candidate, contest: Contest, bench: Bench) -> tuple[Compared, ...]:
+    """One for each champion there is: whoever asks it will ask the candidate next."""
+    champions = [item for item in contest.opponents.values() if item.version is not None]
+    others = [item for item in champions if not item.identical]
     try:
-        stored = bench.tracker.fetch(version.run_id, "model/MLmodel", bench.workspace.scratch(model.name, "champion"))
-    except MlopsError:
-        return ()
-    before, after = (signature(path) for path in (stored, directory / "MLmodel"))
-    return tuple(
-        change for side in ("inputs", "outputs") for change in differences(side, before.get(side), after.get(side))
-    )
+        own = _signature(model, candidate.run_id, "candidate", bench) if others else {}
+    except MlopsError as error:
+        unknown = f"the candidate's signature is not known: {error.message}"
+        return tuple(Compared(environment=item.environment, unknown=unknown) for item in others)
+    return tuple(_compared(model, item, own, bench) for item in champions)
 
 
-def signature(path: Path | None) -> dict[str, dict[str, str]]:
-    """inputs and outputs of an MLmodel file: name (its position, where it has none) → type."""
-    if path is None:
-        return {}
+def _compared(model: Model, opponent: Opponent, own: Signature, bench: Bench) -> Compared:
+    place = opponent.environment
+    if opponent.version is None or opponent.identical:
+        return Compared(environment=place)
     try:
-        known = yaml12.load(path.read_bytes()).value.get("signature") or {}
-        return {
-            side: {
-                str(item.get("name", place)): str(item.get("type") if item.get("type") != "tensor" else item)
-                for place, item in enumerate(json.loads(known[side]))
-            }
-            for side in ("inputs", "outputs")
-            if known.get(side)
-        }
-    except (OSError, ValueError, AttributeError, TypeError, yaml12.YamlError):
-        return {}
+        known = _signature(model, opponent.version.run_id, f"champion-{place}", bench)
+    except MlopsError as error:
+        return Compared(environment=place, unknown=f"the champion's signature is not known: {error.message}")
+    if not known:
+        return Compared(environment=place, nothing="the champion has no signature")
+    return Compared(environment=place, changes=differences(known, own))
 
 
-def differences(side: str, before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> list[str]:
-    """In words, e.g. `input dest is gone`."""
-    if before is None or after is None:
-        return []
-    what = side.removesuffix("s")
-    gone = [f"{what} {name} is gone" for name in before if name not in after]
-    new = [f"{what} {name} is new" for name in after if name not in before]
-    retyped = [
-        f"{what} {name}: {before[name]} → {after[name]}"
-        for name in before
-        if name in after and before[name] != after[name]
-    ]
-    return [*gone, *new, *retyped]
+def _signature(model: Model, run_id: str, role: str, bench: Bench) -> Signature:
+    """Raises MlopsError where it can't be read."""
+    found = bench.tracker.fetch(run_id, "model/MLmodel", bench.workspace.scratch(model.name, f"signature-{role}"))
+    if found is None:
+        raise BackendError("its run holds no MLmodel file")
+    return read_signature(found)

@@ -15,6 +15,8 @@ from mlops_ci.config.judging import KNOWN
 from mlops_ci.config.problems import schema
 from mlops_ci.evaluation.metrics import METRICS
 from mlops_ci.records.codec import encode
+from mlops_ci.serving.formats import KNOWN as FORMATS
+from mlops_ci.stages.smoke import tolerance_of
 
 MODEL = schema()["properties"]["models"]["additionalProperties"]["properties"]
 EVALUATE = MODEL["evaluate"]["properties"]
@@ -81,6 +83,17 @@ def test_metrics_of_schema_config_and_mathematics_agree() -> None:
     assert listed == set(KNOWN) == set(METRICS)
     for name, direction in KNOWN.items():
         assert METRICS[name].higher_is_better == (direction == "higher")
+
+
+def test_formats_of_schema_and_server_agree() -> None:
+    assert MODEL["serving"]["properties"]["formats"]["items"]["enum"] == list(FORMATS)
+
+
+def test_the_tolerance_of_schema_and_smoke_agree() -> None:
+    smoke = MODEL["environments"]["additionalProperties"]["properties"]["smoke"]["properties"]
+    assert smoke["tolerance"]["default"] == tolerance_of(types.Environment(name="production"))
+    asked = types.Environment(name="production", options={"smoke": {"tolerance": 0.01}})
+    assert tolerance_of(asked) == 0.01
 
 
 def test_the_schema_is_a_valid_schema() -> None:

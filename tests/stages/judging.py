@@ -78,7 +78,8 @@ class Lab:
         )
 
     def model(self, name: str, *, task: str = "classification", **keys: Any) -> Model:
-        """A model whose config says `keys` below `evaluate` (and `train_data`, `overrides`, `redact`)."""
+        """A model whose config says `keys` below `evaluate` (and `train_data`, `overrides`, `redact`; `served` is what
+        it says below `serving`, which is a key below `evaluate`, too)."""
         ours: dict[str, Any] = {
             "holdout": "data/holdout.parquet",
             "label": "label",
@@ -90,7 +91,9 @@ class Lab:
         }
         train = Train(model="models/none", data=keys.pop("train_data", ("data/train.parquet",)))
         above = {key: keys.pop(key) for key in ("overrides", "redact", "environments") if key in keys}
-        return Model(name=name, root=self.root, task=task, train=train, evaluate=Evaluate(**{**ours, **keys}), **above)
+        served: dict[str, Any] = keys.pop("served", {})
+        evaluate = Evaluate(**{**ours, **keys})
+        return Model(name=name, root=self.root, task=task, train=train, evaluate=evaluate, serving=served, **above)
 
     def train(self, name: str, saved: str, *, stored: bool = True, **changes: Any) -> Candidate:
         """A run with a saved model, with its predictions on the usual holdout unless `stored` is false."""
@@ -128,7 +131,7 @@ class Lab:
             where=lambda dotted: f"mlops.yaml: {dotted}",
         )
         server = LocalServerTrial(environ=os.environ, server_code=copy_into)
-        trial = Trial(server=server, interpreter=lambda: PYTHON)
+        trial = Trial(server=server, interpreter=lambda: PYTHON, own=lambda: PYTHON)
         return evaluate(question, registry=self.registry, bench=self.bench, trial=trial, say=self.said.append)
 
     @property

@@ -126,6 +126,26 @@ EDITS: dict[str, tuple[Callable[[Repository], None], list[str]]] = {
         ["config train.model: model → model/best"],
     ),
     "a time limit": (lambda r: replaced(r, "mlops.yaml", "label: y", "label: y\n      timeout: 60"), []),
+    "formats, which a gate looks at": (
+        lambda r: r.write("mlops.yaml", CONFIG + "    serving: {formats: [skops], threads: 2}\n"),
+        ["config serving.formats[0]: (none) → skops"],
+    ),
+    "server settings that no gate looks at": (
+        lambda r: r.write("mlops.yaml", CONFIG + "    serving: {threads: 2}\n"),
+        [],
+    ),
+    "how a measured server is set up": (
+        lambda r: r.write(
+            "mlops.yaml",
+            CONFIG.replace("      first_model", "      serving: {p99_ms: 9}\n      first_model")
+            + "    serving: {threads: 2}\n",
+        ),
+        [
+            "config evaluate.serving.p99_ms: (none) → 9.0",
+            "config evaluate.serving.signature: (none) → warn",
+            "config serving.threads: (none) → 2",
+        ],
+    ),
     "an override": (
         lambda r: r.write(
             "mlops.yaml", CONFIG + "    overrides: [{gate: roc_auc, reason: known, author: ann, expires: 2099-01-01}]\n"

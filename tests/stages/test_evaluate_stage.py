@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from mlops_ci.ports.scoring import ScoringJob
 from mlops_ci.records.models import Candidate
 from mlops_ci.records.plans import Action
 from mlops_ci.records.results import Severity, Status, Verdict
+from mlops_ci.records.showing import About
+from mlops_ci.report import comment, html, markdown, terminal
+from mlops_ci.report.collect import ModelReport, Report
+from mlops_ci.report.headline import headline
 from mlops_ci.stages.judged import moved_champion
 from mlops_ci.stages.plan import evaluate_step
 from tests.stages.judging import PYTHON, Lab, checks, details, rows
@@ -41,8 +46,11 @@ def rare(y_true, y_score, rows):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Models `weak` (a), `strong` (a, b), `kinds` (three classes), `minutes` (a regression), scored once."""
+    """Models `weak` (a), `strong` (a, b), `kinds` (three classes), `minutes` (a regression), scored once; `signed` and
+    `renamed` are the first two with signatures."""
     import mlflow.sklearn
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
 
     home = tmp_path_factory.mktemp("lab")
     (home / "data").mkdir()
@@ -61,6 +69,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     (home / "empty").mkdir()
     for name, model in saved.items():
         mlflow.sklearn.save_model(model, home / "models" / name, **options)
+    for name, same_as, columns, answer in (("signed", "weak", "a", "label"), ("renamed", "strong", "ab", "answer")):
+        inputs, outputs = Schema([ColSpec("double", column) for column in columns]), Schema([ColSpec("long", answer)])
+        signature = ModelSignature(inputs=inputs, outputs=outputs)
+        mlflow.sklearn.save_model(saved[same_as], home / "models" / name, signature=signature, **options)
     for name in ("weak", "strong"):
         job = ScoringJob(
             model_directory=home / "models" / name,
@@ -76,6 +88,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         SubprocessScorer(environ=os.environ).score(
             job, interpreter=PYTHON, cwd=home / "empty", log=home / "log", timeout=120
         )
+    for name, same_as in (("signed", "weak"), ("renamed", "strong")):
+        copyfile(home / "predictions" / f"{same_as}.parquet", home / "predictions" / f"{name}.parquet")
     yield Lab(root=home)
 
 
@@ -400,6 +414,51 @@ def test_serving_limits(lab: Lab) -> None:
     waived = (Override(gate="serving size_mb <= 0.001", reason="known", author="ada", expires="2027-01-01"),)
     result = lab.judge(lab.model("served", serving=limits, overrides=waived, **FIRST), candidate)
     assert result.status is Status.PASSED
+
+
+def test_a_format_that_the_server_would_refuse_is_red_here(lab: Lab) -> None:
+    """Told from the files, without a server; and what no server would load is not measured."""
+    candidate = lab.train("pickled", "weak")
+    result = lab.judge(lab.model("pickled", served={"formats": ["skops"]}, **FIRST), candidate)
+    found = checks(result)["serving formats"]
+    assert found.red
+    assert found.message.startswith("model.pkl is a pickle file, which is not allowed here; allowed formats: skops")
+    assert "save the model in one of them, or add 'pickle'" in found.message
+    assert found.where == "mlops.yaml: models.pickled.serving.formats"
+    limits = Serving(p99_ms=10_000)
+    result = lab.judge(lab.model("pickled", served={"formats": ["skops"]}, serving=limits, **FIRST), candidate)
+    assert checks(result)["serving p99_ms <= 10000"].message.startswith("not measured: model.pkl is a pickle file")
+    assert "serving it for a moment, to measure" not in lab.said
+    result = lab.judge(lab.model("pickled", served={"formats": ["pickle"]}, **FIRST), candidate)
+    assert checks(result)["serving formats"].status is Status.PASSED
+    assert result.status is Status.PASSED
+
+
+def test_the_signature_is_compared_with_the_champions(lab: Lab) -> None:
+    """No limit is set and no server runs: two MLmodel files tell it. What every report shows of it is red, too."""
+    champion = lab.train("signed", "signed")
+    lab.crown(champion)
+    gates: Any = {"gates": (Gate(metric="roc_auc", min=0.6),)}
+    renamed = lab.train("signed", "renamed")
+    result = lab.judge(lab.model("signed", **gates), renamed)
+    assert result.status is Status.PASSED, "a warning, unless the config says more"
+    assert (checks(result)["signature"].status, checks(result)["signature"].severity) == (Status.FAILED, Severity.WARN)
+    asked = lab.model("signed", serving=Serving(signature="compatible"), **gates)
+    result = lab.judge(asked, renamed)
+    found = checks(result)["signature"]
+    words = "input b is new; output label is gone; output answer is new"
+    assert (result.status, found.red, found.message) == (Status.FAILED, True, words)
+    report = Report(models=(ModelReport(model=asked.name, results=(result,)),))
+    about = About(head="a" * 40, pull=3, expected=(asked.name,), commits=("a" * 40,), run_url="")
+    assert headline([result]) == f"RED at evaluate: signature: {words}"
+    assert words in terminal.render([result], width=200)
+    for text in (markdown.render(report), html.render(report), comment.render(report, about)):
+        assert words in text
+    same = checks(lab.judge(asked, champion))["signature"]
+    assert (same.status, same.message) == (Status.PASSED, "nothing that a client of the champion would notice")
+    bare = checks(lab.judge(asked, lab.train("signed", "strong")))["signature"]
+    assert bare.red
+    assert bare.message.startswith("it has no signature")
 
 
 def test_slices_that_cannot_be_measured_are_red(lab: Lab) -> None:

@@ -21,6 +21,7 @@ from mlops_ci.stages.measuring import Measured
 from mlops_ci.stages.rules import Rules, name_of, numbered
 from mlops_ci.stages.scoring import Scored
 from mlops_ci.stages.served import Served
+from mlops_ci.stages.signatures import Change, Compared
 
 PROBLEM = Problem(task="regression", y=np.zeros(100))
 SCORES = Scores(prediction=np.zeros(100))
@@ -67,11 +68,13 @@ def check(
     parts: tuple[SliceResult, ...] = (),
     overlap: Overlap | None = None,
     served: Served | None = None,
+    formats: tuple[str, ...] = (),
     **keys: Any,
 ) -> dict[str, Check]:
     """The checks of a model whose config says `keys` below `evaluate`."""
     evaluate = Evaluate(holdout="h.parquet", label="y", metrics=(MetricSpec(name="mae"),), **keys)
-    model = Model(name="m", root=Path("/"), task="regression", evaluate=evaluate)
+    serving = {"formats": list(formats)} if formats else {}
+    model = Model(name="m", root=Path("/"), task="regression", evaluate=evaluate, serving=serving)
     contest = Contest(
         problem=PROBLEM,
         positive="",
@@ -86,7 +89,7 @@ def check(
         against={} if against is None else {0: against},
         slices=parts,
     )
-    rules = Rules(model=model, where=lambda key: f"mlops.yaml:{key}")
+    rules = Rules(model=model, where=lambda key: f"mlops.yaml:{key}", where_in_model=lambda key: f"mlops.yaml:m.{key}")
     rows = overlap or Overlap(rows=0, compared=("train.parquet",))
     return {item.name: item for item in check_gates(rules, contest, found, rows, served or Served())}
 
@@ -239,7 +242,7 @@ def test_serving() -> None:
     assert found["serving size_mb <= 2.5"].message == "the model directory has 3 MB"
     assert found["serving p99_ms <= 10"].message == "99 % of 500 requests of one row took at most 9 ms"
     assert [name for name, item in found.items() if item.red] == ["serving size_mb <= 2.5", "serving memory_mb <= 100"]
-    assert found["signature"].status is Status.PASSED
+    assert "signature" not in found, "nothing was compared"
 
 
 def test_serving_that_could_not_be_measured_is_red_with_the_reason() -> None:
@@ -249,11 +252,66 @@ def test_serving_that_could_not_be_measured_is_red_with_the_reason() -> None:
     assert found["serving memory_mb <= 100"].red
 
 
-def test_another_signature_is_a_warning() -> None:
-    changed = Served(facts=FACTS, changes=("input a is gone", "output y: long → double"))
-    found = check(metric=result(), served=changed, serving=LIMITS)["signature"]
-    assert (found.status, found.severity) == (Status.FAILED, Severity.WARN)
-    assert found.message == "input a is gone; output y: long → double"
+def compared(*changes: Change, **others: str) -> Served:
+    return Served(signatures=(Compared(environment="production", changes=changes, **others),))
+
+
+BREAKS, HARMLESS = Change(text="output y: long → double"), Change(text="input a is gone", breaks=False)
+UNKNOWN = "the champion's signature is not known: its run holds no MLmodel file"
+NOTICED = "nothing that a client of the champion would notice"
+
+
+@pytest.mark.parametrize(
+    ("mode", "served", "status", "red", "message"),
+    [
+        ("warn", compared(), Status.PASSED, False, NOTICED),
+        ("warn", compared(HARMLESS), Status.FAILED, False, "input a is gone"),
+        ("warn", compared(BREAKS, HARMLESS), Status.FAILED, False, "output y: long → double; input a is gone"),
+        ("warn", compared(unknown=UNKNOWN), Status.ERROR, False, UNKNOWN),
+        ("compatible", compared(), Status.PASSED, False, NOTICED),
+        (
+            "compatible",
+            compared(HARMLESS),
+            Status.PASSED,
+            False,
+            "nothing that breaks a client of the champion: input a is gone",
+        ),
+        ("compatible", compared(BREAKS, HARMLESS), Status.FAILED, True, "output y: long → double"),
+        ("compatible", compared(unknown=UNKNOWN), Status.ERROR, True, UNKNOWN),
+        ("compatible", compared(nothing="it has none"), Status.SKIPPED, False, "not checked: it has none"),
+        ("compatible", Served(), Status.SKIPPED, False, "not checked: there is no champion"),
+        ("same", compared(HARMLESS), Status.FAILED, True, "input a is gone"),
+        ("same", compared(), Status.PASSED, False, NOTICED),
+    ],
+)
+def test_the_signature(mode: str, served: Served, status: Status, red: bool, message: str) -> None:
+    found = check(metric=result(), served=served, serving=Serving(signature=mode))["signature"]
+    assert (found.status, found.red, found.message) == (status, red, message)
+    assert found.where == "mlops.yaml:serving.signature"
+
+
+@pytest.mark.parametrize("served", [Served(), compared(nothing="it has none")])
+def test_where_there_is_nothing_to_compare_a_warning_says_nothing(served: Served) -> None:
+    assert "signature" not in check(metric=result(), served=served)
+
+
+def test_a_signature_that_nobody_asks_about() -> None:
+    assert "signature" not in check(metric=result(), served=compared(BREAKS), serving=Serving(signature="ignore"))
+
+
+@pytest.mark.parametrize(
+    ("served", "status", "message"),
+    [
+        (Served(refused=""), Status.PASSED, "every file is of a format that is allowed: skops"),
+        (Served(refused="m.pkl is a pickle file", broken="b"), Status.FAILED, "m.pkl is a pickle file"),
+        (Served(broken="no Python"), Status.ERROR, "not looked at: no Python"),
+    ],
+)
+def test_formats(served: Served, status: Status, message: str) -> None:
+    found = check(metric=result(), served=served, formats=("skops",))["serving formats"]
+    assert (found.status, found.message, found.where) == (status, message, "mlops.yaml:m.serving.formats")
+    assert found.red is (status is not Status.PASSED)
+    assert "serving formats" not in check(metric=result(), served=served)
 
 
 @pytest.mark.parametrize(
