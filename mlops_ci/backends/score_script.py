@@ -23,6 +23,7 @@ SINGLE_ROWS = 30
 SINGLE_SECONDS = 2.0
 ROWS = 100_000
 SMOKE_ROWS = 8
+SMOKE_BYTES = 1_000_000  # of tensors it may be fewer rows: a server has a limit to what it reads, too
 
 
 def main(path: str) -> int:
@@ -129,15 +130,19 @@ def record_smoke(path: str, model: Any, frame: Any) -> None:
 
     No file where there are none, or where a row or an answer holds what JSON has no word for (Decimal, timedelta).
     """
-    rows = None if frame is None else frame.iloc[:SMOKE_ROWS]
-    found = None if rows is None or not len(rows) else model.request(rows)
-    if found is None:
-        return
-    answer = {"version": 1, "request": found, "predictions": beside("model_answers").plain(model.alone(rows))}
-    try:
-        text = json.dumps(answer, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        print(f"no rows for the smoke: {error}")
+    count, text = 0 if frame is None else min(SMOKE_ROWS, len(frame)), ""
+    while count and (not text or len(text) > SMOKE_BYTES):
+        rows, count = frame.iloc[:count], count // 2
+        found = model.request(rows)
+        if found is None:
+            return
+        answer = {"version": 1, "request": found, "predictions": beside("model_answers").plain(model.alone(rows))}
+        try:
+            text = json.dumps(answer, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            print(f"no rows for the smoke: {error}")
+            return
+    if not text:
         return
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(text)

@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_ci.backends import score_script
 from mlops_ci.backends.scorer import SubprocessScorer
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.errors import GateFailed, StageFailed
@@ -135,6 +137,16 @@ def test_a_tensor_without_a_name_is_recorded_as_the_server_takes_it(place: Path,
     question = read_v1(recorded["request"], signature, refuse_null=True)
     assert question.columns[UNNAMED].sum(axis=1) == pytest.approx(recorded["predictions"])
     assert question.rows == 8
+
+
+@pytest.mark.parametrize(("width", "rows"), [(10, 8), (10_000, 4), (60_000, 1)])
+def test_fewer_rows_are_recorded_of_what_is_large(tmp_path: Path, width: int, rows: int) -> None:
+    wide = SimpleNamespace(predict=lambda frame: frame.sum(axis=1).to_numpy())
+    model = score_script.beside("model_answers").Pyfunc(wide, None, [])
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(8, width)))
+    score_script.record_smoke(str(tmp_path / "smoke.json"), model, frame)
+    recorded = json.loads((tmp_path / "smoke.json").read_text())
+    assert (len(recorded["request"]["dataframe_split"]["data"]), len(recorded["predictions"])) == (rows, rows)
 
 
 def test_a_column_that_is_no_such_tensor(place: Path, tmp_path: Path) -> None:
