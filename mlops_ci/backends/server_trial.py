@@ -52,7 +52,9 @@ class LocalServerTrial:
             with process.running([*words, "--ready-file", ready], cwd=cwd, env=env, log=log) as alive:
                 told = _started(ready, alive, log)
                 seconds = clock.stopwatch() - begun
-                times = _ask(job, f"http://127.0.0.1:{told['port']}/v1/models/{job.name}:predict", log)
+                url = f"http://127.0.0.1:{told['port']}/v1/models/{job.name}:predict"
+                _accepted(job, url, log)
+                times = _ask(job, url, log)
                 memory = _memory(int(told["pid"]))
         finally:
             shutil.rmtree(cwd / "windows", ignore_errors=True)  # a request log costs what it costs, and is nobody's
@@ -88,6 +90,18 @@ def _started(ready: Path, alive: Callable[[], bool], log: Path) -> dict[str, Any
             raise _failed(f"the model server did not start{f': {why}' if why else ''}", log)
         clock.sleep(0.02)
     raise _failed(f"the model server was not ready within {START_SECONDS:g} s", log)
+
+
+def _accepted(job: TrialJob, url: str, log: Path) -> None:
+    """What the smoke will ask for is answered, and not refused as null or too large."""
+    answer = http.call("POST", url, body=job.recorded, timeout=START_SECONDS)
+    if answer.status == 200:
+        return
+    try:
+        why = str(json.loads(answer.body)["error"])[:LONGEST_REASON]
+    except (ValueError, KeyError, TypeError):
+        why = "no reason given"
+    raise _failed(f"the model server answered the recorded rows with {answer.status}: {why}", log)
 
 
 def _ask(job: TrialJob, url: str, log: Path) -> list[float]:

@@ -81,8 +81,10 @@ class ServableModel:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialJob(ServableModel):
-    """A model to be served for a moment: `request` is a V1 request of one row, as JSON."""
+    """A model to be served for a moment. `recorded` is a V1 request of all rows that its smoke will ask for, as JSON;
+    `request` has the first of them alone."""
 
+    recorded: bytes
     request: bytes
     requests: int = 500
 
@@ -98,4 +100,5 @@ class ServerTrial(Protocol):
     def measure(self, job: TrialJob, *, interpreter: Interpreter, cwd: Path, log: Path) -> ServingFacts:
         """Serve it as a deploy would, and measure.
 
-        Raises StageFailed with the log's last lines where it does not start, or does not answer with 200."""
+        Raises StageFailed with the log's last lines where it does not start, or does not answer with 200: these
+        settings may refuse what the model can answer."""

@@ -88,12 +88,14 @@ def _measure(
         smoke = bench.tracker.fetch(candidate.run_id, SMOKE, bench.workspace.scratch(model.name, "stored"))
     if smoke is None:
         raise BackendError("there are no recorded rows to ask its server with")
+    request = json.loads(smoke.read_text("utf-8"))["request"]
     job = TrialJob(
         name=model.name,
         model_directory=model.model_directory,
         model_digest=model.model_digest,
         settings=model.settings,
-        request=json.dumps(_first_row(json.loads(smoke.read_text("utf-8"))["request"])).encode(),
+        recorded=json.dumps(request).encode(),
+        request=json.dumps(_first_row(request)).encode(),
     )
     say("serving it for a moment, to measure")
     return trial.server.measure(

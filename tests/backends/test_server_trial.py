@@ -52,11 +52,13 @@ def test_what_could_not_be_looked_at_is_no_refusal(model: Path, tmp_path: Path) 
 
 def trial(model: Path, **settings: Any) -> TrialJob:
     request = {"dataframe_split": {"columns": ["x"], "data": [[0.5]]}}
+    recorded = {"dataframe_split": {"columns": ["x"], "data": [[0.5], [None]]}}
     return TrialJob(
         name="toy",
         model_directory=model,
         model_digest=digest_directory(model),
         settings=settings,
+        recorded=json.dumps(recorded).encode(),
         request=json.dumps(request).encode(),
         requests=5,
     )
@@ -69,6 +71,11 @@ def test_it_is_measured_as_it_will_be_served(model: Path, tmp_path: Path) -> Non
     assert facts.requests == 5
     assert facts.p50_ms >= 100
     assert not (tmp_path / "windows").exists()
+
+
+def test_rows_that_the_settings_refuse_are_told_before_the_smoke_asks_for_them(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(StageFailed, match=r"answered the recorded rows with 400: .*null"):
+        TRIAL.measure(trial(model, refuse_nan=True), interpreter=PYTHON, cwd=tmp_path, log=tmp_path / "log")
 
 
 def test_a_server_that_does_not_start_says_why(model: Path, tmp_path: Path) -> None:
