@@ -115,7 +115,7 @@ class Model:
     def _predicted(self, frame: Any) -> Any:
         import numpy
 
-        found = self.loaded.served.predict(frame)
+        found = self.loaded.served.predict(frame if self.named else self.loaded.shaped(frame))
         if isinstance(found, dict):
             columns = {f"prediction_{name}": numpy.asarray(values) for name, values in found.items()}
         elif hasattr(found, "columns"):

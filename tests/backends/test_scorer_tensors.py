@@ -25,6 +25,7 @@ from mlops_ci.serving.signature import read_signature
 from mlops_ci.serving.v1 import read_v1
 from mlops_ci.stages.smoke import smoke
 from tests.serving.servers import Running, launch
+from tests.stages.batches import Desk
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 PYTHON = Interpreter(path=Path(sys.executable), digest="", version="", description="the tests' own")
@@ -154,3 +155,12 @@ def test_a_column_that_is_no_such_tensor(place: Path, tmp_path: Path) -> None:
         StageFailed, match=r"'a' can't be a tensor of float32 and shape \[-1, 3\], .*: it is of shape \[40, 2\]"
     ):
         score(place, tmp_path, "named", "narrow.parquet")
+
+
+def test_many_rows_are_scored_as_few(place: Path, tmp_path: Path) -> None:
+    data().to_parquet(tmp_path / "rows.parquet")
+    Desk(models=place, home=tmp_path).score("named", "rows.parquet", "out.parquet")
+    frame = data()
+    a, b = np.array(frame["a"].tolist()), np.array(frame["b"].tolist())
+    wanted = a.sum(axis=1) + b.sum(axis=(1, 2)) * frame["n"]
+    assert pd.read_parquet(tmp_path / "out.parquet")["prediction"].to_numpy() == pytest.approx(wanted, abs=1e-5)
