@@ -34,6 +34,7 @@ def connected(spill: Path) -> Iterator[DuckDBPyConnection]:
     }
     connection = duckdb.connect(config=settings)
     try:
+        connection.execute("SET TimeZone = 'UTC'").fetchall()  # else days are those of wherever this machine is
         yield connection
     except duckdb.Error as error:
         raise DataError(f"the rows can't be read: {first_line(error)}") from None

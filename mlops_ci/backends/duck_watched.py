@@ -65,7 +65,7 @@ class DuckWatched:
             raise DataError(f"the rows have no column '{name}' (drift.time)", hint=hint, docs="drift.md#windows")
         if duck.kind_of(self.dtypes[name]) == NUMBER:
             return f"CAST({duck.quoted(name)} AS DOUBLE)"
-        return f"epoch(TRY_CAST({duck.quoted(name)} AS TIMESTAMP))"
+        return f"epoch(TRY_CAST({duck.quoted(name)} AS TIMESTAMPTZ))"  # an offset from UTC is heeded
 
     def windows(self) -> Sequence[Window]:
         """By the config's word."""

@@ -133,8 +133,8 @@ class Signal:
 class DriftDetails:
     """The details of a `drift` result. `windows` are the ones looked at, the oldest first; `stamp` says what was there
     to be read, and by which rules: while it stays, nothing has to be read again. `newest` is the time of the newest
-    row (ISO 8601), '' where rows have no time; `again` is the moment (seconds since 1970, 0 for never) from which
-    on the passing of time alone may change the answer."""
+    row (ISO 8601), '' where rows have no time; `asked` is the moment of asking (seconds since 1970) and `again` the one
+    (0 for never) from which on the passing of time alone may change the answer."""
 
     version: str
     model_digest: str
@@ -147,5 +147,6 @@ class DriftDetails:
     reference_sample: int
     importance: Mapping[str, float] = field(default_factory=dict)
     newest: str = ""
+    asked: float = 0.0
     again: float = 0.0
     notes: tuple[str, ...] = ()
