@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_ci.backends import duck_rows
 from mlops_ci.backends.production_rows import open_production
 from mlops_ci.cli.drift_former import Former, still
 from mlops_ci.errors import BackendError, DataError
@@ -190,3 +191,30 @@ def test_times_of_another_century_are_no_window(lookout: Lookout) -> None:
     found = details(lookout.watch(now=now, **DAYS))
     assert [item.rows for item in found.windows][-3:] == [297, 300, 300]
     assert found.newest.startswith("2026-01-03")
+
+
+def test_numbers_that_are_far_away_are_counted(lookout: Lookout) -> None:
+    """Beyond every bin, on both sides, with what is no number among them."""
+    frame = rows(1000, 9)
+    frame.loc[frame.index[:6], "a"] = [1e300, -1e300, np.inf, -np.inf, np.nan, 1e7]
+    lookout.put("w.parquet", frame)
+    facts = next(item for item in newest(lookout.watch()).facts if item.name == "a")
+    assert (facts.missing, facts.infinite, facts.low, facts.high) == (1, 2, -1e300, 1e300)
+    assert facts.outside >= 3
+    assert (column(lookout.watch(), "a").value or 0) > 1e290
+
+
+@pytest.mark.parametrize("copies", [0, 300])
+def test_repeated_rows_of_many_are_found_by_a_part_of_them(
+    lookout: Lookout, copies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duck_rows, "LOOKED_AT", 400)
+    frame = rows(1700, 9)
+    lookout.put("w.parquet", pd.concat([frame, frame.head(copies)]))
+    found = newest(lookout.watch()).duplicates
+    assert found == (0.0 if not copies else pytest.approx(copies / 2000, abs=0.06))
+
+
+def test_repeated_rows_without_a_telling_column(lookout: Lookout) -> None:
+    lookout.put("w.parquet", pd.DataFrame({"c": ["x", "y"] * 500}))
+    assert newest(lookout.watch()).duplicates == pytest.approx(0.998)
