@@ -100,11 +100,12 @@ class DuckRows:
         beyond = 0
         top = bins.count if known.high > bins.high else bins.count - 1  # the top edge belongs to the last bin
         for place, count, total, out in self.connection.execute(query).fetchall():
-            beyond += int(out)
             if place is not None:
+                beyond += int(out)
                 self._add(counts, sums, min(max(int(place), -1), top), count, total)
         if counts.sum() < known.finite:
-            for place, count, total in self._far(source, bins):
+            for place, count, total, out in self._far(source, bins, outside):
+                beyond += out
                 self._add(counts, sums, place, count, total)
         return Counted(counts=counts, sums=sums, outside=beyond)
 
@@ -113,14 +114,14 @@ class DuckRows:
         counts[place + 1] += count
         sums[place + 1] += total
 
-    def _far(self, source: str, bins: Bins) -> Iterator[tuple[int, int, float]]:
+    def _far(self, source: str, bins: Bins, outside: str) -> Iterator[tuple[int, int, float, int]]:
         """Finite numbers that are too far for a bin of their own."""
         query = (
-            f"SELECT x > {float(bins.edges[-1])!r}::DOUBLE AS above, count(*), sum(x) FROM {source} "
+            f"SELECT x > {float(bins.edges[-1])!r}::DOUBLE AS above, count(*), sum(x), {outside} FROM {source} "
             f"WHERE isfinite(x) AND {_place(bins)} IS NULL GROUP BY above"
         )
-        for above, count, total in self.connection.execute(query).fetchall():
-            yield bins.count if above else -1, int(count), float(total)
+        for above, count, total, out in self.connection.execute(query).fetchall():
+            yield bins.count if above else -1, int(count), float(total), int(out)
 
     def each(self, name: str) -> Sequence[tuple[float, int]]:
         found = self.connection.execute(

@@ -87,7 +87,7 @@ class SqlSource:
                 columns = {column.name: str(column.type) for column in rows.columns}
                 body = rows
             else:
-                head = connection.execute(sqlalchemy.text(f"SELECT * FROM ({self.query}) AS data LIMIT 0"))  # noqa: S608
+                head = connection.execute(sqlalchemy.text(f"SELECT * FROM ({self.query}) AS data LIMIT 0"))
                 columns = dict.fromkeys(head.keys(), "")
                 body = sqlalchemy.text(f"({self.query}) AS data")
             return self._aggregate(connection, body, columns, redact)

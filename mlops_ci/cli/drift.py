@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,11 +92,16 @@ def one(session: Session, model: Model, environment: str, window: str) -> StageR
             if former is not None and still(former, Asked.of(session, model, environment, window).stamp):
                 say("nothing has changed since the last run")
                 return former.result
+
+        def function() -> StageResult:
+            asked = Asked.of(session, model, environment, window, reach=reach(model, window, former))
+            return judge(session, model, asked, say, former=former)
+
         with one_run(session):
             result = perform(
                 STAGE,
                 model.name,
-                lambda: judge(session, model, Asked.of(session, model, environment, window), say, former=former),
+                function,
                 workspace=session.workspace,
                 origin=Origin(commit=session.git.head(), branch=session.git.branch()),
             )
@@ -116,13 +120,12 @@ class Asked:
     stamp: str
 
     @classmethod
-    def of(cls, session: Session, model: Model, environment: str, window: str) -> Asked:
-        """Found without reading a row, and without a heavy library."""
+    def of(cls, session: Session, model: Model, environment: str, window: str, *, reach: float = 0.0) -> Asked:
+        """Found without reading a row, and without a heavy library. `reach` is how many seconds before the newest row
+        a database is looked at, 0 for all."""
         name = environment_of(model, environment)
         version = champion(session, model, name)
-        rows = wiring.production(
-            model, scratch=session.workspace.scratch(model.name, STAGE), since=since(model, window)
-        )
+        rows = wiring.production(model, scratch=session.workspace.scratch(model.name, STAGE), reach=reach)
         asked = [encode(model.drift), name, window, __version__, encode(version) if version else None]
         return cls(
             environment=name,
@@ -158,13 +161,16 @@ def champion(session: Session, model: Model, environment: str) -> Version | None
     return session.registry.champion(model.name, environment)
 
 
-def since(model: Model, window: str) -> str:
-    """From when on a database is asked: as far back as windows are looked at; everything where one is named."""
+def reach(model: Model, window: str, former: Former | None) -> float:
+    """How many seconds before the newest row a database is asked: as far back as windows are looked at, or the last
+    run lies; 0, for everything, where a window is named."""
     drift = model.drift
     if window or drift.window[-1:] not in "mhd":
-        return ""
-    reach = timedelta(seconds=seconds(drift.window) * (drift.history + 1))
-    return (clock.now() - reach).strftime("%Y-%m-%d %H:%M:%S")
+        return 0.0
+    missed = (
+        clock.now().timestamp() - former.details.windows[-1].window.begin if former and former.details.windows else 0.0
+    )
+    return max(seconds(drift.window) * (drift.history + 1), missed)
 
 
 def judge(session: Session, model: Model, asked: Asked, say: Say, *, former: Former | None) -> StageResult:

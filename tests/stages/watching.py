@@ -131,8 +131,11 @@ class Lookout:
 
     def watch(self, **asked: Any) -> StageResult:
         """One run, of `asked`."""
-        scratch = self.home / "scratch"
-        return drift(self.asked(**asked), distances=Nobody(), scratch=scratch, say=lambda line: None)
+        return self.judged(self.asked(**asked))
+
+    def judged(self, watch: Watch) -> StageResult:
+        """One run, of what is asked."""
+        return drift(watch, distances=Nobody(), scratch=self.home / "scratch", say=lambda line: None)
 
 
 class Nobody(Distances):
