@@ -65,8 +65,8 @@ def command(
     session = open_session(common(options))
     models = list(watched_models(session))
     results = [one(session, model, environment, window) for model in models]
-    metrics(results, file=metrics_file, push=push)
     show(session, results, nothing=NOTHING)
+    metrics(results, file=metrics_file, push=push)
     return exit_code(results)
 
 
