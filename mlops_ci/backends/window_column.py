@@ -10,8 +10,9 @@ import numpy as np
 
 from mlops_ci.backends.duck_sample import Sample
 from mlops_ci.backends.window_rows import Numbers, WindowRows
-from mlops_ci.evaluation import distances
+from mlops_ci.evaluation import chance, distances
 from mlops_ci.evaluation.distances import Bins
+from mlops_ci.ports.drift import Rules
 from mlops_ci.records.drift import ColumnDrift, ColumnFacts, Shares
 from mlops_ci.records.reference import CATEGORY, NUMBER, TIME, ColumnSummary
 
@@ -20,7 +21,8 @@ DRAWN = 12  # parts that a report shows
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A column with its method and limit. `stored` is its name in the sample, `known` what its numbers are."""
+    """A column with its method and threshold. `stored` is its name in the sample, `known` what its numbers are. A
+    distance below what this share (`chance`) of windows of at most `most` rows has without any drift is none."""
 
     rows: WindowRows
     sample: Sample
@@ -29,6 +31,27 @@ class Asked:
     method: str
     threshold: float
     known: Numbers | None = None
+    chance: float = 0.0
+    most: int = 0
+
+    def by_chance_of(self, counts: tuple[Any, Any]) -> float:
+        """Of counts part by part, then and now."""
+        if not self.chance:
+            return 0.0
+        parts = int(np.count_nonzero(counts[0] + counts[1]))
+        return chance.of_shares(self.method, parts, **self._sizes(*counts), confidence=self.chance)
+
+    def by_chance(self, sides: Sequence[tuple[Any, Any]], spread: float) -> float:
+        """Of counts and sums by bin, then and now."""
+        if not self.chance:
+            return 0.0
+        counts, sums = (then + now for then, now in zip(*sides, strict=True))
+        sizes = self._sizes(sides[0][0], sides[1][0])
+        return chance.of_wasserstein(counts, sums, spread, **sizes, confidence=self.chance)
+
+    def _sizes(self, then: Any, now: Any) -> dict[str, int]:
+        rows = int(now.sum())
+        return {"then": int(then.sum()), "now": min(rows, self.most) if self.most else rows}
 
     @property
     def name(self) -> str:
@@ -58,10 +81,10 @@ class Asked:
 
 
 def compare(
-    rows: WindowRows, sample: Sample, asked: Sequence[tuple[ColumnSummary, str, str, float]]
+    rows: WindowRows, sample: Sample, asked: Sequence[tuple[ColumnSummary, str, str, float]], rules: Rules
 ) -> list[tuple[ColumnFacts, ColumnDrift]]:
-    """(facts, distance) of columns, each with its name in the sample, its method and its limit; a distance that there
-    is not has its reason."""
+    """(facts, distance) of columns, each with its name in the sample, its method and its threshold; a distance that
+    there is not has its reason."""
     there = [item.name for item, *_ in asked if item.kind == NUMBER and rows.dtype(item.name)]
     known = rows.numbers(list(dict.fromkeys(there))) if there else {}
     return [
@@ -74,6 +97,8 @@ def compare(
                 method=method,
                 threshold=threshold,
                 known=known.get(summary.name),
+                chance=rules.chance,
+                most=rules.most,
             )
         )
         for summary, stored, method, threshold in asked
@@ -119,12 +144,14 @@ def _number(asked: Asked) -> tuple[ColumnFacts, ColumnDrift]:
     facts = replace(asked.facts, outside=counted.outside)
     if few:
         return facts, _few_numbers(asked, reference, known.finite)
-    then = bins.of(reference)
+    then, now = bins.of(reference), (counted.counts, counted.sums)
+    shares = _drawn(bins, then[0], counted.counts)
     if method == "wasserstein":
-        value = distances.wasserstein(then, (counted.counts, counted.sums), bins, float(np.std(reference)))
-    else:
-        value = distances.of_counts(method, then[0][1:-1], counted.counts[1:-1])
-    return facts, _found(asked, value, _drawn(bins, then[0], counted.counts))
+        spread = float(np.std(reference))
+        value = distances.wasserstein(then, now, bins, spread)
+        return facts, _found(asked, value, shares, asked.by_chance((then, now), spread))
+    inner = then[0][1:-1], counted.counts[1:-1]
+    return facts, _found(asked, distances.of_counts(method, *inner), shares, asked.by_chance_of(inner))
 
 
 def _few_numbers(asked: Asked, reference: Any, known: int) -> ColumnDrift:
@@ -164,7 +191,7 @@ def _by_value(asked: Asked, then: Mapping[str, int], now: dict[str, int], known:
     labels = [names[place] for place in top] + (["(all others)"] if others else [])
     sides = [_top(side, top, others) for side in (old, new)]
     shares = Shares(names=tuple(labels), reference=sides[0], current=sides[1])
-    return _found(asked, value, shares)
+    return _found(asked, value, shares, asked.by_chance_of((old, new)))
 
 
 def _top(side: Any, top: list[int], others: list[int]) -> tuple[float, ...]:
@@ -190,15 +217,18 @@ def _drawn(bins: Bins, then: Any, now: Any) -> Shares:
     return Shares(names=(*names, f"above {edges[-1]:.4g}"), reference=sides[0], current=sides[1])
 
 
-def _found(asked: Asked, value: float, shares: Shares) -> ColumnDrift:
+def _found(asked: Asked, value: float, shares: Shares, by_chance: float) -> ColumnDrift:
     value = float(f"{value:.10g}")  # sums by several threads differ in their last digits from run to run
+    by_chance = float(f"{by_chance:.4g}")
+    limit = max(asked.threshold, by_chance)
     return ColumnDrift(
         name=asked.name,
         kind=asked.summary.kind,
         method=asked.method,
-        threshold=asked.threshold,
+        threshold=limit,
         value=value,
         full=value,
-        drifted=value >= asked.threshold,
+        chance=by_chance,
+        drifted=value >= limit,
         shares=shares,
     )

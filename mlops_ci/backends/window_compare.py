@@ -41,7 +41,7 @@ class Beside:
     def compare(self, rows: WindowRows, rules: Rules, *, future: int) -> Compared:
         """All of it. `future` counts rows that are ahead of the clock."""
         asked = [(item, item.name, *rules.of(item.kind, item.name)) for item in self.watched]
-        found = compare(rows, self.sample, asked)
+        found = compare(rows, self.sample, asked, rules)
         return Compared(
             rows=rows.rows,
             newest=rows.newest(),
@@ -76,4 +76,4 @@ class Beside:
                 )
                 method = rules.method if kind == NUMBER else rules.category_method
                 asked.append((known, stored, method, rules.prediction_threshold))
-        yield from (drift for _, drift in compare(own, self.sample, asked))
+        yield from (drift for _, drift in compare(own, self.sample, asked, rules))

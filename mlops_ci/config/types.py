@@ -158,6 +158,7 @@ class Drift:
     category_method: str = "jensenshannon"
     threshold: float = 0.1
     columns: Mapping[str, float] = field(default_factory=dict)
+    chance: float = 0.99
     ignore: tuple[str, ...] = ()
     share: float = 0.3
     covariate: str = "warn"

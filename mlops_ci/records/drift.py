@@ -53,7 +53,8 @@ class Shares:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnDrift:
-    """A column's distance from the reference. `full` is of all rows; `sampled` is Evidently's, of a sample. `value` is
+    """A column's distance from the reference. `threshold` is the config's, or `chance`, what sampling alone may bring,
+    where that is more. `full` is of all rows; `sampled` is Evidently's, of a sample. `value` is
     the one that decides; None where the column can't be compared, and `reason` says why. `rank` is value ÷ threshold
     × importance: how much it matters."""
 
@@ -64,6 +65,7 @@ class ColumnDrift:
     value: float | None = None
     full: float | None = None
     sampled: float | None = None
+    chance: float | None = None
     drifted: bool = False
     importance: float | None = None
     rank: float | None = None

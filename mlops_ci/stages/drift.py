@@ -70,6 +70,8 @@ def rules_of(drift: Drift) -> Rules:
         threshold=drift.threshold,
         prediction_threshold=drift.prediction_threshold,
         columns=drift.columns,
+        chance=drift.chance,
+        most=drift.sample if drift.engine == "evidently" else 0,
     )
 
 
