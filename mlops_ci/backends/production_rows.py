@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlops_ci.backends import batch_files, batch_input, duck
 from mlops_ci.backends.row_hash import is_parquet
+from mlops_ci.backends.spark_production import SparkProduction
 from mlops_ci.backends.sql_production import SqlProduction
 from mlops_ci.backends.sql_source import SqlSource
 from mlops_ci.config.types import Drift, Model
@@ -25,7 +26,7 @@ AS_TEXT = {"": "string"}  # whatever a CSV's column is, it comes as text: what i
 
 def open_production(
     model: Model, *, environ: Mapping[str, str], scratch: Path, reach: float = 0.0
-) -> FileProduction | SqlProduction:
+) -> FileProduction | SparkProduction | SqlProduction:
     """The rows that `drift.current` names. Of a database, windows are looked for within `reach` seconds before the
     newest row, 0 for everywhere.
 
@@ -40,7 +41,8 @@ def open_production(
     rows = batch_input.open_rows(wanted, directory=model.directory, environ=environ)
     assert isinstance(rows, batch_input.FileRows)
     labels = _labels(model, environ)
-    return FileProduction(drift=drift, files=rows.files, labels=labels, scratch=scratch, environ=environ)
+    files = FileProduction(drift=drift, files=rows.files, labels=labels, scratch=scratch, environ=environ)
+    return SparkProduction(drift=drift, files=files, scratch=scratch, reach=reach) if drift.engine == "spark" else files
 
 
 def _labels(model: Model, environ: Mapping[str, str]) -> tuple[InputFile, ...]:
@@ -93,6 +95,11 @@ class FileProduction:
                 now=now,
                 notes=tuple(broken),
             )
+
+    def truth(self, say: Say) -> tuple[list[InputFile], list[str]]:
+        """The files with the truth alone."""
+        _, labels, broken = replace(self, files=()).brought(say)
+        return labels, broken
 
     def brought(self, say: Say) -> tuple[list[InputFile], list[InputFile], list[str]]:
         """Files and labels as Parquet on this machine, and what could not be read of them."""

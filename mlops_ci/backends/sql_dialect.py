@@ -13,26 +13,28 @@ TRUE, FALSE = "('true', 't', '1')", "('false', 'f', '0')"
 
 
 def quoted(name: str) -> str:
-    """A column's name; SQLAlchemy would take what follows a colon for a parameter."""
-    return '"' + name.replace('"', '""').replace(":", r"\:") + '"'
+    """A column's name."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def text(value: str) -> str:
     """A text in SQL."""
-    return "'" + value.replace("'", "''").replace(":", r"\:") + "'"
+    return "'" + value.replace("'", "''") + "'"
 
 
-def spelled_boolean(column: str) -> str:
-    """Whatever holds a boolean, as DuckDB spells it."""
-    word = f"lower(CAST({column} AS TEXT))"
+def spelled_boolean(word: str) -> str:
+    """A text that means a boolean, as DuckDB spells it."""
+    word = f"lower({word})"
     return f"CASE WHEN {word} IN {TRUE} THEN 'true' WHEN {word} IN {FALSE} THEN 'false' END"
 
 
 class Dialect(Protocol):
     """SQL for a column by its name and its type in the database."""
 
-    begin: tuple[str, ...]
     booleans_are_numbers: bool
+
+    def spelled(self, name: str) -> str:
+        """As text."""
 
     def types(self, relation: str, names: list[str]) -> str:
         """A query with one row: each column's type."""
@@ -65,9 +67,12 @@ class Dialect(Protocol):
 class Postgres:
     """PostgreSQL from 12 on."""
 
-    begin: tuple[str, ...] = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "SET TIME ZONE 'UTC'")
+    BEGIN = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "SET TIME ZONE 'UTC'")
     booleans_are_numbers = False
     NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
+
+    def spelled(self, name: str) -> str:
+        return f"CAST({quoted(name)} AS TEXT)"
 
     def types(self, relation: str, names: list[str]) -> str:
         found = ", ".join(f"CAST(pg_typeof(rel.{quoted(name)}) AS TEXT)" for name in names)
@@ -116,8 +121,10 @@ class Postgres:
 class Sqlite:
     """SQLite from 3.25 on. Values have types there, columns have none: a column is what its values are."""
 
-    begin: tuple[str, ...] = ()
     booleans_are_numbers = True
+
+    def spelled(self, name: str) -> str:
+        return f"CAST({quoted(name)} AS TEXT)"
 
     def types(self, relation: str, names: list[str]) -> str:
         def of(name: str) -> str:

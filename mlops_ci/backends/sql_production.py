@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mlops_ci.backends.sql_dialect import Dialect
+    from mlops_ci.backends.sql_rows import Answer
 
 
 class Labels(Protocol):
@@ -29,8 +31,8 @@ class Labels(Protocol):
     def stamp(self) -> str:
         """Changes whenever they do."""
 
-    def brought(self, say: Say) -> tuple[list[InputFile], list[InputFile], list[str]]:
-        """(nothing, the files as Parquet on this machine, what could not be read of them)."""
+    def truth(self, say: Say) -> tuple[list[InputFile], list[str]]:
+        """The files as Parquet on this machine, and what could not be read of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +71,22 @@ class SqlProduction:
     @contextmanager
     def open(self, reference: Reference, sample: Path, *, now: float, say: Say) -> Iterator[Watched]:
         """All that is counted is of one state of the database, where that has such (PostgreSQL)."""
-        from mlops_ci.backends.sql_rows import SqlRows
+        from mlops_ci.backends.spool import from_database
+        from mlops_ci.backends.sql_rows import SqlRows, literal
         from mlops_ci.backends.sql_watched import SqlWatched
 
-        _, labels, broken = self.labels.brought(say)
+        def bring(query: str, folder: Path) -> list[InputFile]:
+            return from_database(replace(self.source, table="", query=literal(query)), folder, say)
+
+        labels, broken = self.labels.truth(say)
         with self.source.connect() as connection:
             yield SqlWatched(
-                source=self.source,
+                bring=bring,
                 everything=SqlRows(
-                    connection=connection, dialect=_prepared(connection), body=self._body, time=self.drift.time
+                    ask=partial(_asked, connection),
+                    dialect=_prepared(connection),
+                    body=self._body,
+                    time=self.drift.time,
                 ),
                 drift=self.drift,
                 reference=reference,
@@ -86,9 +95,17 @@ class SqlProduction:
                 folder=self.scratch,
                 now=now,
                 reach=self.reach,
-                say=say,
                 notes=tuple(broken),
             )
+
+
+def _asked(connection: Connection, query: str) -> Answer:
+    import sqlalchemy
+
+    from mlops_ci.backends.sql_rows import Answer, literal
+
+    found = connection.execute(sqlalchemy.text(literal(query)))
+    return Answer(names=tuple(found.keys()), rows=[tuple(row) for row in found.fetchall()])
 
 
 def _prepared(connection: Connection) -> Dialect:
@@ -103,6 +120,6 @@ def _prepared(connection: Connection) -> Dialect:
         driver.create_function("mlops_ci_asinh", 1, math.asinh, deterministic=True)
         return Sqlite()
     dialect = Postgres()
-    for words in dialect.begin:
+    for words in dialect.BEGIN:
         connection.execute(sqlalchemy.text(words))
     return dialect

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,19 +16,30 @@ from mlops_ci.backends.window_rows import MOST_VALUES, Counted, Numbers, Values,
 from mlops_ci.evaluation.distances import Bins
 from mlops_ci.records.reference import CATEGORY, NUMBER, OTHER, TIME
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
 AT_ONCE = 100  # columns in one query
 GREATEST = repr(float(np.finfo(np.float64).max))
 FINITE = f"x BETWEEN -{GREATEST} AND {GREATEST}"  # to PostgreSQL NaN is greater than all others
 
 
 @dataclass(frozen=True, kw_only=True)
-class SqlRows:
-    """`body` is a table or a query in parentheses, `where` a condition. Keeps the WindowRows port."""
+class Answer:
+    """What a query gives."""
 
-    connection: Connection
+    names: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def literal(query: str) -> str:
+    """For SQLAlchemy, which would take what follows a colon for a parameter."""
+    return query.replace(":", r"\:")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlRows:
+    """`ask` answers a query; `body` is a table or a query in parentheses, `where` a condition. Keeps the WindowRows
+    port."""
+
+    ask: Callable[[str], Answer]
     dialect: Dialect
     body: str
     time: str
@@ -42,17 +53,12 @@ class SqlRows:
 
     def asked(self, query: str) -> list[Any]:
         """The answer's rows."""
-        import sqlalchemy
-
-        return list(self.connection.execute(sqlalchemy.text(query)).fetchall())
+        return self.ask(query).rows
 
     @cached_property
     def dtypes(self) -> Mapping[str, str]:
         """column → type in the database."""
-        import sqlalchemy
-
-        head = self.connection.execute(sqlalchemy.text(f"SELECT * FROM {self.relation} LIMIT 0"))
-        names = list(head.keys())
+        names = list(self.ask(f"SELECT * FROM {self.relation} LIMIT 0").names)
         found: dict[str, str] = {}
         for start in range(0, len(names), AT_ONCE):
             some = names[start : start + AT_ONCE]
@@ -144,7 +150,8 @@ class SqlRows:
         """The group of what has no spelling comes first, whatever is cut off."""
         column, dtype = quoted(name), self.dtypes[name]
         boolean = reference == "BOOLEAN"
-        spelled = spelled_boolean(column) if boolean and dtype != "boolean" else f"CAST({column} AS TEXT)"
+        word = self.dialect.spelled(name)
+        spelled = spelled_boolean(word) if boolean and dtype != "boolean" else word
         fits = self.kind(name) == CATEGORY or (boolean and self.dialect.booleans_are_numbers)
         found = self.asked(
             f"SELECT v, count(*) AS n, count(raw) FROM (SELECT {spelled} AS v, {column} AS raw FROM {self.relation}) "
@@ -177,7 +184,7 @@ class SqlRows:
         if not self.rows:
             return None
         plain = (NUMBER, CATEGORY, TIME)
-        columns = [quoted(name) if self.kind(name) in plain else f"CAST({quoted(name)} AS TEXT)" for name in self.names]
+        columns = [quoted(name) if self.kind(name) in plain else self.dialect.spelled(name) for name in self.names]
         distinct = f"SELECT DISTINCT {', '.join(columns)} FROM {self.relation}"
         return 1 - int(self.asked(f"SELECT count(*) FROM ({distinct}) AS different")[0][0]) / self.rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,16 +13,13 @@ from mlops_ci.backends import batch_input, duck
 from mlops_ci.backends.duck_labels import MOST, PROBABILITY
 from mlops_ci.backends.duck_sample import Sample
 from mlops_ci.backends.duck_watched import TOLERANCE, DuckWatched
-from mlops_ci.backends.spool import from_database
 from mlops_ci.backends.sql_dialect import quoted
 from mlops_ci.backends.sql_rows import SqlRows
-from mlops_ci.backends.sql_source import SqlSource
 from mlops_ci.backends.window_compare import DIGEST, Beside
 from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Drift
 from mlops_ci.errors import DataError, did_you_mean
 from mlops_ci.ports.drift import Compared, Labelled, Rules
-from mlops_ci.ports.say import Say
 from mlops_ci.records.drift import Window
 from mlops_ci.records.reference import Reference
 from mlops_ci.records.scoring import InputFile
@@ -32,10 +29,11 @@ DOCS = "drift.md#windows"
 
 @dataclass(frozen=True, kw_only=True)
 class SqlWatched:
-    """Keeps the Watched port. `reach` is how many seconds before the newest row are looked at, 0 for all; `now` is in
-    seconds since 1970. What is brought lies in `folder` for as long as it is looked at."""
+    """Keeps the Watched port. `bring` writes what a query answers into a folder, as Parquet; it lies in `folder` for as
+    long as it is looked at. `reach` is how many seconds before the newest row are looked at, 0 for all; `now` is in
+    seconds since 1970."""
 
-    source: SqlSource
+    bring: Callable[[str, Path], list[InputFile]]
     everything: SqlRows
     drift: Drift
     reference: Reference
@@ -44,7 +42,6 @@ class SqlWatched:
     folder: Path
     now: float
     reach: float
-    say: Say
     notes: tuple[str, ...] = ()
 
     @property
@@ -140,8 +137,8 @@ class SqlWatched:
         """Some rows as Parquet beside the reference, and the window that has them all."""
         place = self.folder / "answers"
         shutil.rmtree(place, ignore_errors=True)
-        asked = replace(self.source, table="", query=rows.drawn(names, most=most, seed=seed))
-        files = [file for file, _ in batch_input.footers(from_database(asked, place, self.say), {})]
+        brought = self.bring(rows.drawn(names, most=most, seed=seed), place)
+        files = [file for file, _ in batch_input.footers(brought, {})]
         count = sum(file.rows for file in files)
         try:
             with duck.connected(self.folder / "spill") as connection:

@@ -165,6 +165,7 @@ class Drift:
     prediction: str = ""
     prediction_threshold: float = 0.1
     engine: str = "evidently"
+    master: str = "local[*]"
     sample: int = 20_000
     seed: int = 0
     guards: Guards = field(default_factory=Guards)

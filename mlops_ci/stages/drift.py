@@ -200,7 +200,7 @@ def _window(
         window=window,
         state=state,
         rows=found.rows,
-        engine="evidently" if sampled else "duckdb",
+        engine="evidently" if sampled else "spark" if watch.drift.engine == "spark" else "duckdb",
         newest=found.newest,
         sampled=sampled,
         share=answer.share,
