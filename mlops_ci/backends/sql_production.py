@@ -54,7 +54,9 @@ class SqlProduction:
     def _body(self) -> str:
         from mlops_ci.backends.sql_dialect import quoted
 
-        return f"({self.drift.query})" if self.drift.query else ".".join(map(quoted, self.drift.table.split(".")))
+        if self.drift.query:
+            return f"({self.drift.query.rstrip().rstrip(';')}\n)"  # whatever comment it ends with
+        return ".".join(map(quoted, self.drift.table.split(".")))
 
     def stamp(self) -> str:
         """Of how many rows there are, and of the newest one's time: one question to the database."""

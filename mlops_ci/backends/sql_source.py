@@ -59,7 +59,7 @@ class SqlSource:
         try:
             with engine.connect() as connection:
                 yield connection
-        except sqlalchemy.exc.ProgrammingError as error:
+        except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.DataError) as error:
             raise DataError(f"{self.name}: {self._reason(error)}") from None
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise BackendError(

@@ -20,6 +20,7 @@ from mlops_ci.backends import spool
 from mlops_ci.backends.production_rows import open_production
 from mlops_ci.backends.sql_source import SqlSource
 from mlops_ci.config.types import Labels
+from mlops_ci.errors import DataError
 from mlops_ci.evaluation.distances import fine
 from mlops_ci.ports.drift import Rules, Watched
 from mlops_ci.records.results import Status
@@ -122,7 +123,7 @@ def test_a_database_counts_as_duckdb_does(
 
 
 def test_a_query_and_a_window_by_name(lookout: Lookout, asked: dict[str, Any]) -> None:
-    keys = {**asked, "table": "", "query": "select * from \"Seen rows\" where c <> 'it''s' and c not like 'new: %'"}
+    keys = {**asked, "table": "", "query": "select * from \"Seen rows\" where c <> 'it''s' and c not like 'new: %'; "}
     result = lookout.watch(now=NOW, until="2026-01-02", **keys)
     known = details(result)
     assert [item.window.name[:10] for item in known.windows] == ["2026-01-01", "2026-01-02"]
@@ -179,6 +180,19 @@ def test_a_source_that_went_silent_is_told_with_its_last_row(lookout: Lookout, a
     result = lookout.judged(replace(watch, production=source))
     assert result.status is Status.FAILED
     assert "the newest row is of 2026-01-05T23:55:12Z" in result.reason
+
+
+def test_times_may_be_texts_with_offsets(lookout: Lookout, postgres: Path) -> None:
+    """What is none is an error of the data, told by the database."""
+    frame = timed(3, start=START, zone=True)
+    frame["at"] = frame["at"].dt.tz_convert("Asia/Kolkata").map(lambda moment: moment.isoformat())
+    url = put(lookout, "postgresql", frame, postgres)
+    keys = {**DAYS, "current": url, "table": "Seen rows"}
+    assert [item.rows for item in details(lookout.watch(now=NOW, **keys)).windows] == [300] * 3
+    put(lookout, "postgresql", frame.head(1).assign(at="yesterday at noon, or so"), postgres, append=True)
+    with pytest.raises(DataError, match="invalid input syntax") as caught:
+        lookout.watch(now=NOW, **keys)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_new_rows_change_the_stamp(lookout: Lookout, asked: dict[str, Any], postgres: Path) -> None:
