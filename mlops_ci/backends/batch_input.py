@@ -184,11 +184,11 @@ def _found(source: str, directory: Path, environ: Mapping[str, str]) -> tuple[In
 
     try:
         found = _far(source, environ) if source.startswith(batch_files.S3) else _near(source, directory)
+        files = tuple(sorted(found, key=lambda file: file.name))
     except (OSError, ArrowException) as error:
         raise BackendError(
             f"could not list {source}: {first_line(error)}", hint="are the credentials and AWS_ENDPOINT_URL right?"
         ) from None
-    files = tuple(sorted(found, key=lambda file: file.name))
     if not files:
         hint = f"a pattern is quoted, so that the shell leaves it alone; kinds that are read: {', '.join(SUFFIXES)}"
         raise DataError(f"there is no data at '{source}'", hint=hint, docs=DOCS)

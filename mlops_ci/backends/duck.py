@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ def connected(spill: Path) -> Iterator[DuckDBPyConnection]:
     }
     connection = duckdb.connect(config=settings)
     try:
+        connection.execute("SET TimeZone = 'UTC'").fetchall()  # else days are those of wherever this machine is
+        connection.execute("SET enable_progress_bar = false").fetchall()  # it would be written among our own words
         yield connection
     except duckdb.Error as error:
         raise DataError(f"the rows can't be read: {first_line(error)}") from None
@@ -105,6 +108,11 @@ def drawn(relation: str, *, rows: int, most: int, seed: int) -> str:
     bound = int((most + 6 * most**0.5) / rows * 2**64)
     some = f"SELECT * FROM {relation} WHERE {chance} < {min(bound, 2**64 - 1)}::UBIGINT"
     return f"(SELECT * FROM ({some}) ORDER BY {chance} LIMIT {most})"
+
+
+def iso(when: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(when, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def one(connection: DuckDBPyConnection, query: str) -> tuple[Any, ...]:

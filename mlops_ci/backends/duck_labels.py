@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.backends import duck, row_hash
+from mlops_ci.backends.window_compare import DIGEST
 from mlops_ci.ports.drift import Labelled
 from mlops_ci.records.reference import NUMBER
 
@@ -42,14 +43,12 @@ def labelled(
 
 def _answers(watched: DuckWatched, dtypes: Mapping[str, str]) -> list[str]:
     """Columns with probabilities by class and the answer, whichever there are."""
-    answer = watched.prediction_column("prediction", dtypes)
+    answer = watched.beside.prediction_column("prediction", list(dtypes))
     return [name for name in dtypes if name.startswith(PROBABILITY)] + ([answer] if answer else [])
 
 
 def _joined(watched: DuckWatched, relation: str, dtypes: Mapping[str, str], label: str) -> str:
     """A relation with the column mlops_ci_truth, or why there is none. Of a key that comes twice, any label counts."""
-    from mlops_ci.backends.duck_watched import DIGEST
-
     own = relation
     if DIGEST in dtypes:
         own = f"(SELECT * FROM {relation} WHERE {DIGEST} = {duck.text(watched.reference.model_digest)})"

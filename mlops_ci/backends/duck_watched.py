@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_ci.backends import duck
-from mlops_ci.backends.duck_column import Column, compare
 from mlops_ci.backends.duck_labels import labelled
+from mlops_ci.backends.duck_rows import DuckRows
+from mlops_ci.backends.duck_sample import Sample
+from mlops_ci.backends.window_compare import Beside
 from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Drift
 from mlops_ci.errors import DataError, did_you_mean
 from mlops_ci.ports.drift import Compared, Labelled, Rules
-from mlops_ci.records.drift import ColumnDrift, ColumnFacts, Window
-from mlops_ci.records.reference import NUMBER, OTHER, PREDICTED, ColumnSummary, Reference
+from mlops_ci.records.drift import Window
+from mlops_ci.records.reference import NUMBER, PREDICTED, Reference
 from mlops_ci.records.scoring import InputFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-OURS = "mlops_"  # begins the columns that the model server adds to what it logs
-DIGEST = "mlops_model_digest"
-EXACT_ROWS = 5_000_000  # up to here repeated rows are counted; beyond, they are estimated
 TOLERANCE = 3600.0  # seconds that a clock may be ahead
-MOST_EXTRA = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +62,7 @@ class DuckWatched:
             raise DataError(f"the rows have no column '{name}' (drift.time)", hint=hint, docs="drift.md#windows")
         if duck.kind_of(self.dtypes[name]) == NUMBER:
             return f"CAST({duck.quoted(name)} AS DOUBLE)"
-        return f"epoch(TRY_CAST({duck.quoted(name)} AS TIMESTAMP))"
+        return f"epoch(TRY_CAST({duck.quoted(name)} AS TIMESTAMPTZ))"  # an offset from UTC is heeded
 
     def windows(self) -> Sequence[Window]:
         """By the config's word."""
@@ -87,7 +84,7 @@ class DuckWatched:
         for place in found:
             begin, end = place * length, (place + 1) * length
             if end <= self.now:
-                yield Window(name=iso(begin), begin=begin, end=end)
+                yield Window(name=duck.iso(begin), begin=begin, end=end)
 
     @cached_property
     def _latest(self) -> float | None:
@@ -100,7 +97,7 @@ class DuckWatched:
 
     def newest(self) -> str:
         """Rows from the future do not count: they would hide that no others come."""
-        return "" if self._latest is None else iso(self._latest)
+        return "" if self._latest is None else duck.iso(self._latest)
 
     def _rows_of(self, window: Window) -> str:
         """A window as a relation."""
@@ -135,6 +132,16 @@ class DuckWatched:
         """One pass a column, of that column alone."""
         return self._compared(self._rows_of(window), rules)
 
+    def _compared(self, relation: str, rules: Rules) -> Compared:
+        rows = DuckRows(connection=self.connection, relation=relation, clock=self.clock)
+        return self.beside.compare(rows, rules, future=self._ahead)
+
+    @cached_property
+    def beside(self) -> Beside:
+        """What windows are held against."""
+        sample = Sample(connection=self.connection, relation=f"read_parquet({duck.text(str(self.sample))})")
+        return Beside(drift=self.drift, reference=self.reference, sample=sample)
+
     def shuffled(self, windows: Sequence[Window], rules: Rules, *, rows: int, seed: int) -> Compared:
         """Drawn once into a table of its own: a sample that is asked for again and again costs a scan each time."""
         parts = " UNION ALL BY NAME ".join(
@@ -147,53 +154,6 @@ class DuckWatched:
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE shuffled AS {drawn}").fetchall()
         return self._compared("shuffled", rules)
 
-    def _compared(self, relation: str, rules: Rules) -> Compared:
-        dtypes = duck.columns_of(self.connection, relation)
-        rows, future = self._counts(relation)
-        facts: list[ColumnFacts] = []
-        drifts: list[ColumnDrift] = []
-        for summary in self.watched:
-            method, threshold = rules.of(summary.kind, summary.name)
-            column = self._column(summary, relation, dtypes.get(summary.name, ""), rows)
-            found, drift = compare(column, method, threshold)
-            facts.append(found)
-            drifts.append(drift)
-        known = {*(item.name for item in self.reference.columns), *self.drift.ignore, self.drift.time}
-        known |= {self.drift.labels.key, self.drift.prediction}
-        extra = [name for name in dtypes if name not in known and not name.startswith((OURS, "prediction", "probab"))]
-        return Compared(
-            rows=rows,
-            newest=self._newest_of(relation),
-            duplicates=self._duplicates(relation, dtypes, rows),
-            facts=tuple(facts),
-            columns=tuple(drifts),
-            predictions=tuple(self._predictions(relation, dtypes, rows, rules)),
-            extra=tuple(extra[:MOST_EXTRA]),
-            future=future,
-        )
-
-    @property
-    def watched(self) -> list[ColumnSummary]:
-        """The columns that are compared: the model's inputs."""
-        skip = {*self.drift.ignore, self.reference.label}
-        return [item for item in self.reference.columns if item.name not in skip]
-
-    def _column(self, summary: ColumnSummary, relation: str, dtype: str, rows: int) -> Column:
-        return Column(
-            connection=self.connection,
-            relation=relation,
-            name=summary.name,
-            dtype=dtype,
-            rows=rows,
-            summary=summary,
-            sample=f"(SELECT {duck.quoted(summary.name)} FROM read_parquet({duck.text(str(self.sample))}))",
-        )
-
-    def _counts(self, relation: str) -> tuple[int, int]:
-        """(rows, rows of the window's source that are ahead of the clock)."""
-        rows = int(duck.one(self.connection, f"SELECT count(*) FROM {relation}")[0])
-        return rows, self._ahead
-
     @cached_property
     def _ahead(self) -> int:
         if not self.clock:
@@ -201,70 +161,17 @@ class DuckWatched:
         query = f"SELECT count(*) FROM {self.whole} WHERE {self.clock} > {self.now + TOLERANCE!r}"
         return int(duck.one(self.connection, query)[0])
 
-    def _newest_of(self, relation: str) -> str:
-        if not self.clock:
-            return ""
-        found = duck.one(self.connection, f"SELECT max({self.clock}) FROM {relation}")[0]
-        return "" if found is None else iso(float(found))
-
-    def _duplicates(self, relation: str, dtypes: Mapping[str, str], rows: int) -> float | None:
-        """The share of rows that repeat another one in all columns."""
-        if not rows or not dtypes:
-            return None
-        key = f"hash({', '.join(map(duck.quoted, dtypes))})"
-        distinct = f"count(DISTINCT {key})" if rows <= EXACT_ROWS else f"approx_count_distinct({key})"
-        found = int(duck.one(self.connection, f"SELECT {distinct} FROM {relation}")[0])
-        return max(0.0, 1 - found / rows)
-
-    def _predictions(self, relation: str, dtypes: Mapping[str, str], rows: int, rules: Rules) -> Iterator[ColumnDrift]:
-        """The answers of the very model that the reference is about, where rows say whose they are."""
-        own = relation
-        if DIGEST in dtypes:
-            own = f"(SELECT * FROM {relation} WHERE {DIGEST} = {duck.text(self.reference.model_digest)})"
-            rows = int(duck.one(self.connection, f"SELECT count(*) FROM {own}")[0])
-        for name in self.reference.predictions:
-            column = self.prediction_column(name, dtypes)
-            if column:
-                yield self._prediction(name, column, own, dtypes[column], rows, rules)
-
-    def prediction_column(self, name: str, dtypes: Mapping[str, str]) -> str:
-        """The column that holds an answer of this name, '' where there is none."""
-        asked = [self.drift.prediction] if name == "prediction" else []
-        return next((item for item in [*asked, f"{OURS}{name}", name] if item and item in dtypes), "")
-
-    def _prediction(self, name: str, column: str, relation: str, dtype: str, rows: int, rules: Rules) -> ColumnDrift:
-        stored = f"{PREDICTED}{name}"
-        sample = (
-            f"(SELECT {duck.quoted(stored)} AS {duck.quoted(column)} FROM read_parquet({duck.text(str(self.sample))}))"
-        )
-        kinds = duck.columns_of(self.connection, sample)
-        kind = duck.kind_of(kinds[column])
-        method = rules.method if kind == NUMBER else rules.category_method
-        known = ColumnSummary(
-            name=column, kind=kind if duck.kind_of(dtype) != OTHER else OTHER, dtype=kinds[column], null_share=0.0
-        )
-        asked = Column(
-            connection=self.connection,
-            relation=relation,
-            name=column,
-            dtype=dtype,
-            rows=rows,
-            summary=known,
-            sample=sample,
-        )
-        return compare(asked, method, rules.prediction_threshold)[1]
-
     def sampled(self, window: Window, into: Path, *, rows: int, seed: int) -> int:
         """Both sides as doubles and texts, whatever they are stored as."""
         relation = self._rows_of(window)
         dtypes = duck.columns_of(self.connection, relation)
         stored = duck.columns_of(self.connection, f"read_parquet({duck.text(str(self.sample))})")
-        pairs = [(item.name, item.name, item.kind) for item in self.watched if item.name in dtypes]
+        pairs = [(item.name, item.name, item.kind) for item in self.beside.watched if item.name in dtypes]
         for name in self.reference.predictions:
-            if column := self.prediction_column(name, dtypes):
+            if column := self.beside.prediction_column(name, list(dtypes)):
                 pairs.append((f"{PREDICTED}{name}", column, duck.kind_of(stored[f"{PREDICTED}{name}"])))
         pairs = [pair for pair in pairs if pair[2] in ("number", "category")]
-        count, _ = self._counts(relation)
+        count = int(duck.one(self.connection, f"SELECT count(*) FROM {relation}")[0])
         drawn = duck.drawn(relation, rows=count, most=rows, seed=seed)
         then = [f"{_plain(old, stored[old], stored[old], kind)} AS {duck.quoted(new)}" for old, new, kind in pairs]
         now = [f"{_plain(new, dtypes[new], stored[old], kind)} AS {duck.quoted(new)}" for old, new, kind in pairs]
@@ -284,8 +191,3 @@ class DuckWatched:
 
 def _plain(name: str, dtype: str, reference: str, kind: str) -> str:
     return duck.number(name, dtype) if kind == NUMBER else duck.category(name, dtype, reference)
-
-
-def iso(when: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(when, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +9,8 @@ from pathlib import Path
 
 from mlops_ci.backends import batch_files, batch_input, duck
 from mlops_ci.backends.row_hash import is_parquet
+from mlops_ci.backends.spark_production import SparkProduction
+from mlops_ci.backends.sql_production import SqlProduction
 from mlops_ci.backends.sql_source import SqlSource
 from mlops_ci.config.types import Drift, Model
 from mlops_ci.digests.canonical import digest_of
@@ -24,21 +25,24 @@ AS_TEXT = {"": "string"}  # whatever a CSV's column is, it comes as text: what i
 
 
 def open_production(
-    model: Model, *, environ: Mapping[str, str], scratch: Path, since: str = ""
-) -> FileProduction | SqlProduction:
-    """The rows that `drift.current` names. `since` (ISO 8601) leaves out older rows of a database.
+    model: Model, *, environ: Mapping[str, str], scratch: Path, reach: float = 0.0
+) -> FileProduction | SparkProduction | SqlProduction:
+    """The rows that `drift.current` names. Of a database, windows are looked for within `reach` seconds before the
+    newest row, 0 for everywhere.
 
     Raises ConfigError, DataError where nothing is there, BackendError where S3 does not answer.
     """
     drift = model.drift
-    wanted = Wanted(source=drift.current, table=drift.table, query=drift.query)
     if "://" in drift.current and not drift.current.startswith(batch_files.S3):
         source = SqlSource(url=drift.current, table=drift.table, query=drift.query, directory=model.directory)
-        return SqlProduction(drift=drift, source=source, scratch=scratch, since=since)
+        beside = FileProduction(drift=drift, files=(), labels=_labels(model, environ), scratch=scratch, environ=environ)
+        return SqlProduction(drift=drift, source=source, scratch=scratch, reach=reach, labels=beside)
+    wanted = Wanted(source=drift.current)
     rows = batch_input.open_rows(wanted, directory=model.directory, environ=environ)
     assert isinstance(rows, batch_input.FileRows)
     labels = _labels(model, environ)
-    return FileProduction(drift=drift, files=rows.files, labels=labels, scratch=scratch, environ=environ)
+    files = FileProduction(drift=drift, files=rows.files, labels=labels, scratch=scratch, environ=environ)
+    return SparkProduction(drift=drift, files=files, scratch=scratch, reach=reach) if drift.engine == "spark" else files
 
 
 def _labels(model: Model, environ: Mapping[str, str]) -> tuple[InputFile, ...]:
@@ -77,12 +81,9 @@ class FileProduction:
         """Footers are read; what is not Parquet on this machine is copied, once."""
         from mlops_ci.backends.duck_watched import DuckWatched
 
-        broken: list[str] = []
-        files = list(self._whole(self._brought(self.files, say, broken), broken))
+        files, labels, broken = self.brought(say)
         if not files:
             raise DataError(f"no file of '{self.name}' can be read: {broken[0]}")
-        labels = list(self._whole(self._brought(self.labels, say, broken), broken))
-        self._forget(files, labels)
         with duck.connected(self.scratch / "spill") as connection:
             yield DuckWatched(
                 connection=connection,
@@ -95,7 +96,21 @@ class FileProduction:
                 notes=tuple(broken),
             )
 
-    def _brought(self, files: Sequence[InputFile], say: Say, broken: list[str]) -> Iterator[InputFile]:
+    def truth(self, say: Say) -> tuple[list[InputFile], list[str]]:
+        """The files with the truth alone."""
+        _, labels, broken = replace(self, files=()).brought(say)
+        return labels, broken
+
+    def brought(self, say: Say) -> tuple[list[InputFile], list[InputFile], list[str]]:
+        """Files and labels as Parquet on this machine, and what could not be read of them."""
+        broken: list[str] = []
+        files, labels = (
+            list(self._whole(self._copied(some, say, broken), broken)) for some in (self.files, self.labels)
+        )
+        self._forget(files, labels)
+        return files, labels, broken
+
+    def _copied(self, files: Sequence[InputFile], say: Say, broken: list[str]) -> Iterator[InputFile]:
         from mlops_ci.backends.spool import from_text
 
         folder = self.scratch / "rows"
@@ -141,53 +156,3 @@ class FileProduction:
         for path in (self.scratch / "rows").glob("*"):
             if str(path) not in used:
                 path.unlink()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SqlProduction:
-    """What a database answers, read once through a cursor. Keeps the Production port."""
-
-    drift: Drift
-    source: SqlSource
-    scratch: Path
-    since: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    @property
-    def _body(self) -> str:
-        return f"({self.drift.query})" if self.drift.query else ".".join(map(duck.quoted, self.drift.table.split(".")))
-
-    def stamp(self) -> str:
-        """Of how many rows there are, and of the newest one's time: one question to the database."""
-        import sqlalchemy
-
-        column = duck.quoted(self.drift.time)
-        with self.source.connect() as connection:
-            asked = sqlalchemy.text(f"SELECT count(*), max({column}) FROM {self._body} AS data")  # noqa: S608
-            rows, newest = connection.execute(asked).one()
-        return digest_of([self.name, int(rows), str(newest)])
-
-    @contextmanager
-    def open(self, reference: Reference, sample: Path, *, now: float, say: Say) -> Iterator[Watched]:
-        """One query of the rows since the oldest window that is looked at; its answer becomes Parquet."""
-        from mlops_ci.backends.duck_watched import DuckWatched
-        from mlops_ci.backends.spool import from_database
-
-        folder = self.scratch / "answers"
-        shutil.rmtree(folder, ignore_errors=True)
-        where = f" WHERE data.{duck.quoted(self.drift.time)} >= {duck.text(self.since)}" if self.since else ""
-        query = f"SELECT * FROM {self._body} AS data{where}"  # noqa: S608 - the user's own, of the user's database
-        files = from_database(replace(self.source, table="", query=query), folder, say)
-        with duck.connected(self.scratch / "spill") as connection:
-            yield DuckWatched(
-                connection=connection,
-                drift=self.drift,
-                reference=reference,
-                sample=sample,
-                files=tuple(file for file, _ in batch_input.footers(files, {})),
-                labels=(),
-                now=now,
-            )

@@ -59,7 +59,7 @@ class SqlSource:
         try:
             with engine.connect() as connection:
                 yield connection
-        except sqlalchemy.exc.ProgrammingError as error:
+        except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.DataError) as error:
             raise DataError(f"{self.name}: {self._reason(error)}") from None
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise BackendError(
@@ -87,7 +87,7 @@ class SqlSource:
                 columns = {column.name: str(column.type) for column in rows.columns}
                 body = rows
             else:
-                head = connection.execute(sqlalchemy.text(f"SELECT * FROM ({self.query}) AS data LIMIT 0"))  # noqa: S608
+                head = connection.execute(sqlalchemy.text(f"SELECT * FROM ({self.query}) AS data LIMIT 0"))
                 columns = dict.fromkeys(head.keys(), "")
                 body = sqlalchemy.text(f"({self.query}) AS data")
             return self._aggregate(connection, body, columns, redact)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import click
 
 from mlops_ci import __version__
 from mlops_ci.cli import wiring
+from mlops_ci.cli.drift_former import Former, answered, still
 from mlops_ci.cli.drift_reference import ensure
 from mlops_ci.cli.drift_reports import metrics, reports
 from mlops_ci.cli.options import common, model_options
@@ -22,12 +22,11 @@ from mlops_ci.cli.train import trainer
 from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Model
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.errors import BackendError, MissingExtra, MlopsError, UsageError, did_you_mean
+from mlops_ci.errors import MissingExtra, MlopsError, UsageError, did_you_mean
 from mlops_ci.io import clock
 from mlops_ci.ports.drift import Production
 from mlops_ci.ports.say import Say
-from mlops_ci.records.codec import CodecError, decode, encode
-from mlops_ci.records.drift import DriftDetails
+from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Version
 from mlops_ci.records.results import Origin, StageResult, Status, exit_code
 from mlops_ci.stages.deploy import release_of
@@ -66,8 +65,8 @@ def command(
     session = open_session(common(options))
     models = list(watched_models(session))
     results = [one(session, model, environment, window) for model in models]
-    metrics(results, file=metrics_file, push=push)
     show(session, results, nothing=NOTHING)
+    metrics(results, file=metrics_file, push=push)
     return exit_code(results)
 
 
@@ -88,15 +87,21 @@ def watched_models(session: Session) -> Iterator[Model]:
 def one(session: Session, model: Model, environment: str, window: str) -> StageResult:
     """One model: the former answer where it holds still, else a new one, kept and reported."""
     with session.console.step(f"{STAGE} {model.name}") as say:
+        former = answered(session, model)
         with suppress(MlopsError):  # whatever is wrong is told as the answer, below
-            if (former := still(session, model, Asked.of(session, model, environment, window))) is not None:
+            if former is not None and still(former, Asked.of(session, model, environment, window).stamp):
                 say("nothing has changed since the last run")
-                return former
+                return former.result
+
+        def function() -> StageResult:
+            asked = Asked.of(session, model, environment, window, reach=reach(model, window, former))
+            return judge(session, model, asked, say, former=former)
+
         with one_run(session):
             result = perform(
                 STAGE,
                 model.name,
-                lambda: judge(session, model, Asked.of(session, model, environment, window), say),
+                function,
                 workspace=session.workspace,
                 origin=Origin(commit=session.git.head(), branch=session.git.branch()),
             )
@@ -115,13 +120,12 @@ class Asked:
     stamp: str
 
     @classmethod
-    def of(cls, session: Session, model: Model, environment: str, window: str) -> Asked:
-        """Found without reading a row, and without a heavy library."""
+    def of(cls, session: Session, model: Model, environment: str, window: str, *, reach: float = 0.0) -> Asked:
+        """Found without reading a row, and without a heavy library. `reach` is how many seconds before the newest row
+        a database is looked at, 0 for all."""
         name = environment_of(model, environment)
         version = champion(session, model, name)
-        rows = wiring.production(
-            model, scratch=session.workspace.scratch(model.name, STAGE), since=since(model, window)
-        )
+        rows = wiring.production(model, scratch=session.workspace.scratch(model.name, STAGE), reach=reach)
         asked = [encode(model.drift), name, window, __version__, encode(version) if version else None]
         return cls(
             environment=name,
@@ -157,35 +161,30 @@ def champion(session: Session, model: Model, environment: str) -> Version | None
     return session.registry.champion(model.name, environment)
 
 
-def since(model: Model, window: str) -> str:
-    """From when on a database is asked: as far back as windows are looked at; everything where one is named."""
+def reach(model: Model, window: str, former: Former | None) -> float:
+    """How many seconds before the newest row a database is asked: as far back as windows are looked at, or the last
+    run lies; 0, for everything, where a window is named."""
     drift = model.drift
     if window or drift.window[-1:] not in "mhd":
-        return ""
-    reach = timedelta(seconds=seconds(drift.window) * (drift.history + 1))
-    return (clock.now() - reach).strftime("%Y-%m-%d %H:%M:%S")
+        return 0.0
+    missed = (
+        clock.now().timestamp() - former.details.windows[-1].window.begin if former and former.details.windows else 0.0
+    )
+    return max(seconds(drift.window) * (drift.history + 1), missed)
 
 
-def still(session: Session, model: Model, asked: Asked) -> StageResult | None:
-    """The former answer, where nothing it came from has changed, and time alone does not change it either."""
-    try:
-        former = session.workspace.read_result(model.name, STAGE)
-        details = decode(DriftDetails, former.details) if former is not None and former.details else None
-    except (BackendError, CodecError):
-        return None
-    if former is None or details is None or details.stamp != asked.stamp:
-        return None
-    return None if details.again and clock.now().timestamp() >= details.again else former
-
-
-def judge(session: Session, model: Model, asked: Asked, say: Say) -> StageResult:
-    """Compare. Its libraries are imported here."""
+def judge(session: Session, model: Model, asked: Asked, say: Say, *, former: Former | None) -> StageResult:
+    """Compare. Its libraries are imported here. What came since the former answer about the same model is looked at,
+    too, however long ago that is."""
     if asked.version is None:
         reason = f"nothing is released in {asked.environment}, so there is no champion to compare with"
         return StageResult(stage=STAGE, model=model.name, status=Status.SKIPPED, reason=reason)
     scratch = session.workspace.scratch(model.name, STAGE)
     watch = watch_of(session, model, asked, scratch)
     from mlops_ci.stages.drift import drift
+
+    if former is not None and former.details.model_digest == watch.version.model_digest and former.details.windows:
+        watch = replace(watch, seen=former.details.windows[-1].window.name)
 
     return drift(watch, distances=wiring.distances(), scratch=scratch, say=say)
 

@@ -46,6 +46,10 @@ def metrics(results: Sequence[StageResult], *, file: Path | None, push: str) -> 
         files.write_text(file, drift_metrics.render(results, now=now))
     for result in results if push else ():
         url = f"{push.rstrip('/')}/metrics/job/mlops_ci_drift/model/{result.model}"
-        answer = http.call("PUT", url, body=drift_metrics.render([result], now=now).encode())
+        # PUT takes the place of all that was pushed of a model before, POST of the same metrics only: a job that failed
+        # says so, and when it last gave an answer, and which, stays.
+        method = "PUT" if drift_metrics.answered(result) else "POST"
+        answer = http.call(method, url, body=drift_metrics.render([result], now=now).encode())
         if answer.status >= 300:
-            raise BackendError(f"the Pushgateway answered {answer.status}", hint=f"is {push} right?")
+            reason = answer.body.decode("utf-8", "replace").strip()[:200]
+            raise BackendError(f"the Pushgateway answered {answer.status}", hint=reason or "is the address right?")

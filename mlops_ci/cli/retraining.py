@@ -23,7 +23,7 @@ from mlops_ci.records.results import StageResult, Status
 from mlops_ci.records.retraining import Challenger
 from mlops_ci.stages.inputs import model_inputs
 from mlops_ci.stages.living_state import Seen
-from mlops_ci.stages.retrain import STAGE, Workshop
+from mlops_ci.stages.retrain import DATA, SAME, STAGE, Workshop
 from mlops_ci.stages.retrain_place import Note, Place, data_changes, gathered, is_data_record, refresh_job
 from mlops_ci.stages.train import interpreter_for, noted, pipeline_job
 
@@ -119,7 +119,9 @@ class Making:
         after = beside.inputs(model)
         if after.digest == before.digest:
             self.place.forget()
-            return self._ended(Status.SKIPPED, "the refresh brought the data that the base has: nothing to train on")
+            reason = "the refresh brought the data that the base has: nothing to train on"
+            same = {DATA: SAME}
+            return StageResult(stage=STAGE, model=self.name, status=Status.SKIPPED, reason=reason, outputs=same)
         (item,) = beside.affected
         judged = self._judged(beside, item)
         if isinstance(judged, StageResult):
@@ -205,9 +207,6 @@ class Making:
             return result
         hint = f"{result.failure.hint}\nin the work tree {self.place.tree.relative_to(self.session.workspace.root)}"
         return replace(result, failure=replace(result.failure, hint=hint.strip()))
-
-    def _ended(self, status: Status, reason: str) -> StageResult:
-        return StageResult(stage=STAGE, model=self.name, status=status, reason=reason)
 
 
 def at_home(model: Model, session: Session) -> Model:

@@ -405,11 +405,11 @@ def batch_output(place: str, *, scratch: Path) -> BatchOutput:
     return open_output(place, directory=Path.cwd(), scratch=scratch, environ=os.environ)
 
 
-def production(model: Model, *, scratch: Path, since: str = "") -> Production:
+def production(model: Model, *, scratch: Path, reach: float = 0.0) -> Production:
     """What production saw of a model; copies of what lies elsewhere are kept in `scratch`."""
     from mlops_ci.backends.production_rows import open_production
 
-    return open_production(model, environ=os.environ, scratch=scratch, since=since)
+    return open_production(model, environ=os.environ, scratch=scratch, reach=reach)
 
 
 def distances() -> Distances:

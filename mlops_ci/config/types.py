@@ -158,12 +158,14 @@ class Drift:
     category_method: str = "jensenshannon"
     threshold: float = 0.1
     columns: Mapping[str, float] = field(default_factory=dict)
+    chance: float = 0.99
     ignore: tuple[str, ...] = ()
     share: float = 0.3
     covariate: str = "warn"
     prediction: str = ""
     prediction_threshold: float = 0.1
     engine: str = "evidently"
+    master: str = "local[*]"
     sample: int = 20_000
     seed: int = 0
     guards: Guards = field(default_factory=Guards)

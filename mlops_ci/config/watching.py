@@ -36,6 +36,8 @@ def watching(path: str, model: dict[str, Any]) -> Iterator[Problem]:
 def _source(path: str, drift: dict[str, Any]) -> Iterator[Problem]:
     current = drift.get("current", "")
     asked = [key for key in ("table", "query") if drift.get(key)]
+    if drift.get("engine") == "spark":
+        yield from _spark(path, drift)
     if "://" not in current or current.startswith(S3):
         if asked:
             message = f"{path} has a '{asked[0]}', but its rows are files"
@@ -48,6 +50,16 @@ def _source(path: str, drift: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(path=f"{path}.current", message=f"{path}: a database needs either 'table' or 'query'", hint=hint)
     if drift.get("window", "file")[-1:] not in "mhd":
         message = f"{path}: the rows of a database have no files and no order; windows must be lengths of time"
+        yield Problem(path=f"{path}.window", message=message, hint="e.g. 'window: 1d', and 'time' with the column")
+
+
+def _spark(path: str, drift: dict[str, Any]) -> Iterator[Problem]:
+    current = drift.get("current", "")
+    if "://" in current and not current.startswith(S3):
+        message = f"{path}: a database counts its rows itself; Spark is for files"
+        yield Problem(path=f"{path}.engine", message=message, hint="'engine: duckdb' leaves Evidently out")
+    elif drift.get("window", "file")[-1:] not in "mhd":
+        message = f"{path}: to Spark rows have no files and no order; windows must be lengths of time"
         yield Problem(path=f"{path}.window", message=message, hint="e.g. 'window: 1d', and 'time' with the column")
 
 

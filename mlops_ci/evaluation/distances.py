@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ FEW_VALUES = 20  # of a number: up to here Evidently compares value by value
 FINE = 512  # bins of a Wasserstein distance, between the ends of the middle
 TAIL = 0.005  # of the reference lies beyond each end of the middle
 LONG = 8.0  # times the quartiles' distance: a middle that is longer has long tails
+HAIR = 1e-9  # of their range that fine bins are wider at the top
 SMALLEST = 1e-4  # share that an empty bin counts as, for PSI
 LEAST_NORM = 1e-3
 
@@ -86,8 +87,13 @@ def fine(reference: Floats) -> Bins:
     scale = three_quarters - quarter
     if 0 < LONG * scale < high - low:
         ends = np.arcsinh((np.array([reference.min(), reference.max()]) - centre) / scale)
-        return Bins(low=float(ends[0]), high=float(ends[1]), count=FINE, centre=centre, scale=scale)
-    return Bins(low=low, high=high, count=FINE)
+        return _open(Bins(low=float(ends[0]), high=float(ends[1]), count=FINE, centre=centre, scale=scale))
+    return _open(Bins(low=low, high=high, count=FINE))
+
+
+def _open(bins: Bins) -> Bins:
+    """A hair wider, so that a value at the top edge needs no rule of its own, whoever counts."""
+    return replace(bins, high=bins.high + HAIR * (bins.high - bins.low))
 
 
 def wasserstein(reference: tuple[Floats, Floats], current: tuple[Floats, Floats], bins: Bins, spread: float) -> float:

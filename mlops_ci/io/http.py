@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from mlops_ci.errors import BackendError
 
@@ -28,15 +29,25 @@ def call(method: str, url: str, *, body: bytes | None = None, timeout: float = 3
     connection = kind(place.hostname or "", place.port, timeout=timeout)
     try:
         path = place.path + (f"?{place.query}" if place.query else "")
-        connection.request(method, path, body=body, headers={"content-type": "application/json"} if body else {})
+        connection.request(method, path, body=body, headers=_headers(place, body))
         answer = connection.getresponse()
         headers = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(status=answer.status, headers=headers, body=answer.read(LARGEST))
     except (OSError, http.client.HTTPException) as error:
         reason = str(error) or type(error).__name__
-        raise BackendError(f"no answer from {place.scheme}://{place.netloc}: {reason}") from error
+        host = place.netloc.rpartition("@")[2]
+        raise BackendError(f"no answer from {place.scheme}://{host}: {reason}") from error
     finally:
         connection.close()
+
+
+def _headers(place: SplitResult, body: bytes | None) -> dict[str, str]:
+    """A name and a password in a URL are sent as a server wants them."""
+    found = {"content-type": "application/json"} if body else {}
+    if place.username:
+        said = f"{unquote(place.username)}:{unquote(place.password or '')}".encode()
+        found["authorization"] = f"Basic {base64.b64encode(said).decode()}"
+    return found
 
 
 class Connection:

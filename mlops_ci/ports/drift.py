@@ -66,13 +66,16 @@ class TrainingData(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """How columns are compared: methods, and what each threshold is."""
+    """How columns are compared: methods, and what each threshold is. No distance counts that lies below what this share
+    (`chance`, 0 for none) of windows has without drift, of at most `most` rows, 0 for as many as there are."""
 
     method: str
     category_method: str
     threshold: float
     prediction_threshold: float
     columns: Mapping[str, float]
+    chance: float = 0.0
+    most: int = 0
 
     def of(self, kind: str, name: str) -> tuple[str, float]:
         """(method, threshold) of a column."""

@@ -53,7 +53,8 @@ class Shares:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnDrift:
-    """A column's distance from the reference. `full` is of all rows; `sampled` is Evidently's, of a sample. `value` is
+    """A column's distance from the reference. `threshold` is the config's, or `chance`, what sampling alone may bring,
+    where that is more. `full` is of all rows; `sampled` is Evidently's, of a sample. `value` is
     the one that decides; None where the column can't be compared, and `reason` says why. `rank` is value ÷ threshold
     × importance: how much it matters."""
 
@@ -64,6 +65,7 @@ class ColumnDrift:
     value: float | None = None
     full: float | None = None
     sampled: float | None = None
+    chance: float | None = None
     drifted: bool = False
     importance: float | None = None
     rank: float | None = None
@@ -133,8 +135,8 @@ class Signal:
 class DriftDetails:
     """The details of a `drift` result. `windows` are the ones looked at, the oldest first; `stamp` says what was there
     to be read, and by which rules: while it stays, nothing has to be read again. `newest` is the time of the newest
-    row (ISO 8601), '' where rows have no time; `again` is the moment (seconds since 1970, 0 for never) from which
-    on the passing of time alone may change the answer."""
+    row (ISO 8601), '' where rows have no time; `asked` is the moment of asking (seconds since 1970) and `again` the one
+    (0 for never) from which on the passing of time alone may change the answer."""
 
     version: str
     model_digest: str
@@ -147,5 +149,6 @@ class DriftDetails:
     reference_sample: int
     importance: Mapping[str, float] = field(default_factory=dict)
     newest: str = ""
+    asked: float = 0.0
     again: float = 0.0
     notes: tuple[str, ...] = ()

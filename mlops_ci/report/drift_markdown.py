@@ -12,6 +12,7 @@ from mlops_ci.report.drift_text import BANDS, last, short
 from mlops_ci.report.markdown import BUDGET, SIGNS, check_sign, table
 from mlops_ci.report.numbers import interval, number, share
 
+ENGINES = {"duckdb": "DuckDB", "spark": "Spark"}
 STATES = {"breach": "❌ breach", "fine": "✅ fine", "unjudged": "– too few rows"}
 
 
@@ -66,7 +67,11 @@ def _details(details: DriftDetails) -> Iterator[str]:
 
 
 def _columns(details: DriftDetails, newest: WindowResult) -> str:
-    judged = f"Evidently on {newest.sampled:,} of" if newest.sampled else "DuckDB on all"
+    judged = (
+        f"Evidently on {newest.sampled:,} of"
+        if newest.sampled
+        else f"{ENGINES.get(newest.engine, newest.engine)} on all"
+    )
     head = (
         f"### {clean(short(newest.window.name))}\n\n{judged} {newest.rows:,} rows, against a sample of "
         f"{details.reference_sample:,} of {details.reference_rows:,} training rows. The columns are in the order of "

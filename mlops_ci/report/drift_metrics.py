@@ -38,6 +38,11 @@ def render(results: Sequence[StageResult], *, now: float) -> str:
     return "\n".join(lines) + "\n"
 
 
+def answered(result: StageResult) -> bool:
+    """Whether the drift job could give an answer."""
+    return result.status in (Status.PASSED, Status.FAILED, Status.SKIPPED) and result.failure is None
+
+
 def _labels(labels: Mapping[str, str]) -> str:
     return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
 
@@ -48,9 +53,8 @@ def _escaped(value: str) -> str:
 
 def _samples(result: StageResult, now: float) -> Iterator[Sample]:
     model = {"model": result.model}
-    answered = result.status in (Status.PASSED, Status.FAILED, Status.SKIPPED) and result.failure is None
-    yield "mlops_ci_drift_ok", model, float(answered)
-    if not answered:
+    yield "mlops_ci_drift_ok", model, float(answered(result))
+    if not answered(result):
         return
     yield "mlops_ci_drift_last_run_seconds", model, float(now)
     if result.details:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Drift, Model
 from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import UsageError
@@ -21,19 +20,20 @@ from mlops_ci.records.models import Version
 from mlops_ci.records.reference import Reference
 from mlops_ci.records.results import Check, Severity, StageResult, Status, status_of
 from mlops_ci.stages.decay import Yardstick, measure
-from mlops_ci.stages.drift_rules import FRESH, Case, judge
+from mlops_ci.stages.drift_rules import Case, judge
+from mlops_ci.stages.freshness import again, freshness
 from mlops_ci.stages.reference import Kept
 
 STAGE = "drift"
 BREACH, FINE, UNJUDGED = "breach", "fine", "unjudged"
 STALE_BAND = 2
-WINDOWS_OLD = 3  # so many windows without a row are too old
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """What is asked. `until` names the last window to look at, '' for the newest; `stamp` is kept with the answer;
-    `where` takes a key below `drift`."""
+    """What is asked. `until` names the last window to look at, '' for the newest; `seen` is the newest one of the last
+    run, '' where nobody knows: what came since is judged, too. `stamp` is kept with the answer; `where` takes a key
+    below `drift`."""
 
     model: Model
     version: Version
@@ -45,6 +45,7 @@ class Watch:
     stamp: str
     where: Callable[[str], str]
     until: str = ""
+    seen: str = ""
 
     @property
     def drift(self) -> Drift:
@@ -69,6 +70,8 @@ def rules_of(drift: Drift) -> Rules:
         threshold=drift.threshold,
         prediction_threshold=drift.prediction_threshold,
         columns=drift.columns,
+        chance=drift.chance,
+        most=drift.sample if drift.engine == "evidently" else 0,
     )
 
 
@@ -78,10 +81,10 @@ def drift(watch: Watch, *, distances: Distances, scratch: Path, say: Say) -> Sta
     moment = watch.now.timestamp()
     with watch.production.open(watch.reference, watch.kept.sample, now=moment, say=say) as watched:
         known = watched.windows()
-        some = chosen(known, watch.until, watch.drift.history)
+        some = chosen(known, watch.until, watch.drift.history, seen=watch.seen)
         results = judged(watch, watched, some, distances=distances, scratch=scratch, say=say)
         newest, notes = watched.newest(), watched.notes
-    fresh = [] if watch.until else freshness(watch, newest)
+    fresh = [] if watch.until else freshness(watch.drift, newest, now=moment, where=watch.where("fresh"))
     signal = signal_of(watch, results, stale=any(check.red for check in fresh))
     details = DriftDetails(
         version=watch.version.number,
@@ -95,16 +98,19 @@ def drift(watch: Watch, *, distances: Distances, scratch: Path, say: Say) -> Sta
         reference_sample=watch.reference.sampled,
         importance={item.column: item.share for item in watch.reference.importance if item.share is not None},
         newest=newest,
+        asked=moment,
         again=again(watch.drift, newest, moment),
         notes=(*notes, *watch.reference.notes, *silent(watch, results)),
     )
     return _result(watch, details, fresh)
 
 
-def chosen(windows: Sequence[Window], until: str, history: int) -> Sequence[Window]:
-    """The newest ones, up to the one that is named: by its whole name, or its beginning."""
+def chosen(windows: Sequence[Window], until: str, history: int, *, seen: str = "") -> Sequence[Window]:
+    """The newest ones, and all that came after `seen`; or those up to the one that is named, by its whole name or its
+    beginning."""
     if not until:
-        return windows[-history:]
+        missed = next((len(windows) - 1 - place for place, item in enumerate(windows) if item.name == seen), 0)
+        return windows[-max(history, missed) :]
     places = [place for place, window in enumerate(windows) if window.name.rpartition("/")[2].startswith(until)]
     places = places or [place for place, window in enumerate(windows) if window.name.startswith(until)]
     if not places:
@@ -194,7 +200,7 @@ def _window(
         window=window,
         state=state,
         rows=found.rows,
-        engine="evidently" if sampled else "duckdb",
+        engine="evidently" if sampled else "spark" if watch.drift.engine == "spark" else "duckdb",
         newest=found.newest,
         sampled=sampled,
         share=answer.share,
@@ -211,54 +217,11 @@ def _window(
     )
 
 
-def age_allowed(drift: Drift) -> float:
-    """Seconds that the newest row may be old; 0 for any age."""
-    if drift.fresh:
-        return seconds(drift.fresh)
-    return WINDOWS_OLD * seconds(drift.window) if drift.window[-1:] in "mhd" else 0.0
-
-
-def freshness(watch: Watch, newest: str) -> list[Check]:
-    """Silence is a breach of its own, and of one run."""
-    allowed = age_allowed(watch.drift)
-    if not allowed:
-        return []
-    if not newest:
-        return [_fresh(watch, "no row has a time that is not ahead of the clock", Status.FAILED)]
-    age = watch.now.timestamp() - _moment(newest)
-    text = f"the newest row is of {newest}, {_days(age)} ago (limit {_days(allowed)})"
-    return [_fresh(watch, text, Status.FAILED if age > allowed else Status.PASSED)]
-
-
-def _fresh(watch: Watch, message: str, status: Status) -> Check:
-    return Check(name=FRESH, status=status, message=message, where=watch.where("fresh"))
-
-
-def _moment(text: str) -> float:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
-
-
-def _days(age: float) -> str:
-    return f"{age / 86400:.3g} days" if abs(age) >= 86400 else f"{age / 3600:.3g} hours"
-
-
-def again(drift: Drift, newest: str, now: float) -> float:
-    """When the window of the newest row will be over, or that row too old: whichever is next, and still to come."""
-    if not newest:
-        return 0.0
-    moments = []
-    if drift.window[-1:] in "mhd":
-        length = seconds(drift.window)
-        moments.append((_moment(newest) // length + 1) * length)
-    if allowed := age_allowed(drift):
-        moments.append(_moment(newest) + allowed)
-    return min((moment for moment in moments if moment > now), default=0.0)
-
-
 def signal_of(watch: Watch, windows: Sequence[WindowResult], *, stale: bool) -> Signal:
-    """The newest windows that breach in a row, what they have in common, and whether they are enough."""
+    """The newest windows that breach in a row, what they have in common, and whether they are enough. Those before
+    `history` are told and don't count, so that every machine counts alike, whenever it last ran."""
     row: list[WindowResult] = []
-    for item in reversed(windows):
+    for item in reversed(windows[-watch.drift.history :]):
         if item.state == FINE:
             break
         row += [item] if item.state == BREACH else []

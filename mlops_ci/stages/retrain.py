@@ -26,6 +26,7 @@ from mlops_ci.stages.living_state import Seen, look
 
 STAGE = "retrain"
 TRIES = 3
+DATA, SAME = "data", "same"  # the output of a workshop that found nothing newer
 SHOWN = 3
 HALF = 32  # hexadecimal digits of a text's name that say what was asked; the others are of what is told
 PASSING = (Action.OPENED, Action.UPDATED, Action.UNCHANGED, Action.CLOSED, Action.CLEANED)
@@ -154,7 +155,7 @@ def _propose(case: Case, *, forge: Forge, workshop: Workshop, text: Text) -> Sta
         question = _question(case, workshop.inputs(tip))
         made = workshop.make(tip, question)
         if isinstance(made, StageResult):
-            return replace(made, stage=STAGE)
+            return _nothing_made(case, made, forge)
         if forge.tip(case.base) == tip:
             break
     else:
@@ -177,6 +178,16 @@ def _propose(case: Case, *, forge: Forge, workshop: Workshop, text: Text) -> Sta
         draft=facts.draft != "",
     )
     return _result(case, living.keep(proposal, forge=forge, now=case.now), made)
+
+
+def _nothing_made(case: Case, made: StageResult, forge: Forge) -> StageResult:
+    """Where the base has the data already, as when another model's pull request brought it, nothing is proposed."""
+    if made.outputs.get(DATA) == SAME:
+        reason = f"{case.base} has this data already: there is nothing to train on."
+        outcome = living.withdraw(case.key, case.base, forge=forge, reason=reason)
+        if outcome.action is not Action.NOTHING:
+            return _result(case, outcome)
+    return replace(made, stage=STAGE)
 
 
 def worse(made: Challenger) -> str:

@@ -93,7 +93,7 @@ class Story:
             windows=tuple(windows),
             reference_rows=1000,
             reference_sample=1000,
-            newest=f"2026-01-{len(windows):02}T00:00:00Z",
+            newest=f"{datetime(2026, 1, 1) + timedelta(days=len(windows) - 1):%Y-%m-%dT%H:%M:%SZ}",
         )
 
     def inputs(self, commit: str) -> str:
@@ -108,7 +108,9 @@ class Story:
         self.meanwhile()
         content = f"md5: {self.source}\n".encode()
         if self.forge.read(DATA, at=commit) == content:
-            return StageResult(stage="x", model="toy", status=Status.SKIPPED, reason="nothing to train on")
+            return StageResult(
+                stage="x", model="toy", status=Status.SKIPPED, reason="nothing to train on", outputs={"data": "same"}
+            )
         return Challenger(
             base=commit,
             inputs_digest="e" * 64,

@@ -164,6 +164,23 @@ def test_what_matters_most_comes_first(lookout: Lookout) -> None:
     assert ranks == sorted(ranks, reverse=True)
 
 
+def test_small_windows_do_not_drift_by_chance(lookout: Lookout) -> None:
+    """Twelve of 300 rows, without any drift; one that does drift is seen all the same."""
+    for place in range(12):
+        lookout.put(f"{place:02}.parquet", rows(300, place + 1000))
+    told = {}
+    for chance in (0.0, 0.99):
+        windows = details(lookout.watch(chance=chance, history=12)).windows
+        told[chance] = sum(item.drifted for one in windows for item in (*one.columns, *one.predictions))
+    assert told[0.0] >= 6
+    assert told[0.99] <= 2, "of 72 comparisons, one in a hundred"
+    lookout.put("12.parquet", moved(300, 50))
+    known = column(lookout.watch(), "a")
+    assert known.drifted
+    assert known.threshold == known.chance
+    assert 0.1 < known.threshold < 0.3
+
+
 def test_breaches_in_a_row_are_counted_from_the_data_alone(lookout: Lookout) -> None:
     for place, make in enumerate([rows, moved, rows, moved]):
         lookout.put(f"{place}.parquet", make(1000, place + 20))

@@ -36,10 +36,10 @@ def test_it_tells_when_it_would_have_fired_and_how_often_by_chance(tmp_path: Pat
     assert replay(lookout) == found, "the same rows, the same answer"
 
 
-def test_thresholds_below_what_chance_gives_are_raised(tmp_path: Path) -> None:
+def test_thresholds_below_what_is_ordinary_are_raised(tmp_path: Path) -> None:
     lookout = Lookout(home=tmp_path)
     for place in range(4):
-        lookout.put(f"{place}.parquet", rows(400, place + 20))
+        lookout.put(f"{place}.parquet", rows(400, place + 20, shift=0.3))
     keys: dict[str, Any] = {"threshold": 0.02, "share": 1.0, "prediction_threshold": 0.5}
     found = replay(lookout, suggest=True, **keys)
     assert found.suggestion is not None

@@ -27,9 +27,11 @@ def story(place: LocalPlace) -> Story:
     return Story(place=place)
 
 
-def nothing(story: Story, place: LocalPlace, reason: str, *, days: float = 0, status: Status = Status.SKIPPED) -> None:
-    """A run says why, writes nothing, and makes no challenger."""
-    before, made = written(place), story.made
+def nothing(
+    story: Story, place: LocalPlace, reason: str, *, days: float = 0, status: Status = Status.SKIPPED, made: int = 0
+) -> None:
+    """A run says why, writes nothing, and makes no challenger, or asks `made` times for newer data in vain."""
+    before, made = written(place), story.made + made
     result = story.run(days=days)
     assert reason in result.reason
     assert (result.status, result.exit_code) == (status, 0)
@@ -247,6 +249,30 @@ def test_the_same_data_is_no_pull_request(story: Story, place: LocalPlace) -> No
     result = story.run()
     assert (result.stage, result.status, result.reason) == ("retrain", Status.SKIPPED, "nothing to train on")
     assert written(place) == before
+
+
+def test_data_that_another_models_pull_request_brought_is_not_proposed_again(story: Story, place: LocalPlace) -> None:
+    """Two models are trained on one file; the other's was merged first."""
+    number = answered(story)
+    place.commit("main", {DATA: "md5: 1\n"})
+    result = story.run()
+    assert (result.status, result.outputs["pr"]) == (Status.PASSED, str(number))
+    assert (place.forge.pull(number).state, place.forge.tip(BRANCH)) == (PullState.CLOSED, "")
+    assert "main has this data already" in place.forge.comments(number)[0].body
+    nothing(story, place, "nothing to train on", made=1)
+    more(story)
+    assert answered(story) == 2, "newer data is a new proposal"
+
+
+def test_a_month_of_breaches_is_one_pull_request(story: Story, place: LocalPlace) -> None:
+    """After the cooldown of the last merge, whose clock was ahead or was not."""
+    number = answered(story)
+    place.forge.merge(number, head=place.forge.tip(BRANCH))
+    more(story)
+    nothing(story, place, "#1 was merged not long ago", days=-40)
+    story.states += ["breach"] * 30
+    assert story.run(days=31).outputs["pr"] == "2"
+    nothing(story, place, "it answers these windows already", days=31, status=Status.PASSED)
 
 
 @pytest.mark.parametrize("how", ["worse", "red", "fresh"])

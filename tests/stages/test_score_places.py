@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,13 +17,14 @@ from pyarrow import fs
 from mlops_ci.backends.sql_source import SqlSource
 from mlops_ci.errors import BackendError, DataError, UsageError
 from mlops_ci.stages import score
+from tests.backends.object_store import BUCKET, s3
+from tests.backends.object_store import bucket as bucket_of
 from tests.backends.postgres import postgres
 from tests.stages.batches import Desk, rows, save_models
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "s3"]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).parents[2]
-BUCKET = "rows"
 
 
 @pytest.fixture(scope="module")
@@ -43,56 +41,10 @@ def desk(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk(models=models, home=tmp_path)
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A real S3 server of moto's with one bucket; the variables that lead there."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    server = Path(sys.executable).with_name("moto_server")
-    command = [sys.executable, str(server), "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            _reach(port, process)
-            _bucket(environ).create_dir(BUCKET)
-            yield environ
-        finally:
-            process.kill()
-
-
-def _reach(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 120
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            continue
-        return
-    raise AssertionError("moto_server did not start")
-
-
-def _bucket(environ: dict[str, str]) -> Any:
-    return fs.S3FileSystem(
-        access_key="test",
-        secret_key="test",
-        region="us-east-1",
-        endpoint_override=environ["AWS_ENDPOINT_URL"],
-        allow_bucket_creation=True,
-    )
-
-
 def test_from_s3_to_s3(desk: Desk, s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED"):
         monkeypatch.setenv(name, s3[name])
-    far, bucket = Desk(models=desk.models, home=desk.home, environ=s3), _bucket(s3)
+    far, bucket = Desk(models=desk.models, home=desk.home, environ=s3), bucket_of(s3)
     for place in range(2):
         rows(700, seed=place).to_parquet(desk.home / "x.parquet", row_group_size=100)
         fs.copy_files(str(desk.home / "x.parquet"), f"{BUCKET}/in/day={place + 1}/a b[{place}].parquet", None, bucket)

@@ -103,7 +103,9 @@ class Lookout:
         evaluate = Evaluate(holdout="holdout.parquet", label="label", metrics=metrics)
         return Model(name="m", root=self.home, evaluate=evaluate, drift=Drift(**ours))
 
-    def asked(self, *, now: datetime = NOW, until: str = "", holdout: float | None = None, **keys: Any) -> Watch:
+    def asked(
+        self, *, now: datetime = NOW, until: str = "", seen: str = "", holdout: float | None = None, **keys: Any
+    ) -> Watch:
         """What the stage is asked; `holdout` is the champion's roc_auc there."""
         model = self.model(**keys)
         by = Yardstick()
@@ -124,12 +126,16 @@ class Lookout:
             stamp="s",
             where=lambda key: "mlops.yaml",
             until=until,
+            seen=seen,
         )
 
     def watch(self, **asked: Any) -> StageResult:
         """One run, of `asked`."""
-        scratch = self.home / "scratch"
-        return drift(self.asked(**asked), distances=Nobody(), scratch=scratch, say=lambda line: None)
+        return self.judged(self.asked(**asked))
+
+    def judged(self, watch: Watch) -> StageResult:
+        """One run, of what is asked."""
+        return drift(watch, distances=Nobody(), scratch=self.home / "scratch", say=lambda line: None)
 
 
 class Nobody(Distances):
