@@ -29,6 +29,9 @@ class GitHubReviewing:
         verdicts = Verdicts(self.api)
         return verdicts.write(number, body, marker=marker, head=head, fresh=fresh, fingerprint=fingerprint)
 
+    def begun(self, number: int, note: str, *, marker: str, head: str) -> bool | None:
+        return Verdicts(self.api).begin(number, note, marker=marker, head=head)
+
     def checks(self, runs: Sequence[CheckRun]) -> Sequence[str | BackendError]:
         return Checks(self.api).show(runs)
 

@@ -41,6 +41,10 @@ def command(dry_run: bool, publish: bool, **options: Any) -> int:
         return shown_to_reviewers(session, publish=publish)
     if dry_run:
         return show_plan(session, lambda model, item: steps(session, model))
+    if publish:
+        from mlops_ci.cli.showing import publish_begun
+
+        publish_begun(session)
     with one_run(session):
         results = [result for item in chosen for result in judge(session, item)]
         try:

@@ -26,6 +26,7 @@ SUFFIXES = {"markdown": "md", "html": "html", "json": "json"}
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, not to stdout.")
 @click.option("--publish", is_flag=True, help="Write the comment and the checks on GitHub, too.")
+@click.option("--begun", is_flag=True, help="Only say in an older commit's comment that judging this one has begun.")
 @click.option(
     "--expect",
     callback=model_names,
@@ -33,13 +34,20 @@ SUFFIXES = {"markdown": "md", "html": "html", "json": "json"}
     help="The models that must have results, as a JSON list: the output 'models' of 'affected'.",
 )
 @common_options
-def command(form: str, output: Path | None, publish: bool, expect: tuple[str, ...] | None, **options: Any) -> int:
+def command(
+    form: str, output: Path | None, publish: bool, begun: bool, expect: tuple[str, ...] | None, **options: Any
+) -> int:
     """Render reports from stored results.
 
     Reads .mlops/results alone, so any machine that has them can render them. Without --model or --expect every model
     with results is shown; exit 0 whatever they say, and whether or not GitHub took them.
     """
     session = open_session(common(options))
+    if begun:
+        from mlops_ci.cli.showing import publish_begun
+
+        publish_begun(session)
+        return 0
     names = list(expect) if expect is not None else models_with_results(session, none=publish)
     if publish:
         from mlops_ci.cli.showing import publish_gathered

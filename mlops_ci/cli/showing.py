@@ -23,15 +23,16 @@ from mlops_ci.github.outputs import render
 from mlops_ci.ports.reviewing import Reviewing
 from mlops_ci.records.reviewing import Annotation, Level
 from mlops_ci.records.showing import About, Commented, Publication, Shown
-from mlops_ci.report import comment
+from mlops_ci.report import begun, comment
 from mlops_ci.report.check_run import check_run
 from mlops_ci.report.clean import plain
 from mlops_ci.report.collect import ModelReport, Report, collect, of_commits
 from mlops_ci.report.fingerprint import fingerprint
 from mlops_ci.report.standing import Standing, standing
-from mlops_ci.stages.show import show
+from mlops_ci.stages.show import begin, show
 
 LONGEST_PATH = 1_000
+BEGUN = "is about an older commit, and says so: judging has begun of"
 LEVELS = {"error": Level.FAILURE, "warning": Level.WARNING, "notice": Level.NOTICE}
 
 
@@ -88,6 +89,16 @@ def publish_gathered(session: Session, expected: tuple[str, ...] | None, names: 
     publish_here(session, around, about, report)
 
 
+def publish_begun(session: Session) -> None:
+    """Where the comment is an older commit's, let it say that the run of this one has begun."""
+    around = context(os.environ)
+    about = about_run(session, around, None)
+    if session.reviewing is None or around.fork:
+        return
+    note = Publication(head=about.head, pull=about.pull, marker=marker(about), comment=begun.render(about))
+    tell(session.console, begin(note, reviewing=session.reviewing), about, BEGUN)
+
+
 def publish_judged(session: Session, names: Sequence[str]) -> None:
     """Publish what this very run has judged."""
     around = context(os.environ)
@@ -139,10 +150,10 @@ def about_run(session: Session, around: GitHubContext, expected: tuple[str, ...]
     )
 
 
-def tell(console: Console, shown: Shown, about: About) -> None:
+def tell(console: Console, shown: Shown, about: About, written: str = "is about") -> None:
     """What became of it; a problem is a warning, and an annotation where there is a workflow."""
     said = {
-        Commented.WRITTEN: f"the comment of pull request {about.pull} is about {about.head[:12]}",
+        Commented.WRITTEN: f"the comment of pull request {about.pull} {written} {about.head[:12]}",
         Commented.NOT_NEEDED: "no comment is needed",
         Commented.SUPERSEDED: f"superseded: pull request {about.pull} has moved on from {about.head[:12]}; "
         "nothing was written",

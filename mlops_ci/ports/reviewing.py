@@ -29,6 +29,14 @@ class Reviewing(Protocol):
         that is there is written over; None where there is none.
         """
 
+    def begun(self, number: int, note: str, *, marker: str, head: str) -> bool | None:
+        """Put a note above the comment with this marker, where it is about another commit than `head`, whose run has
+        begun; `verdict` takes it away.
+
+        False, and nothing is written, where the pull request has moved on from `head`; None where there is no such
+        comment, or it is about `head` already.
+        """
+
     def checks(self, runs: Sequence[CheckRun]) -> Sequence[str | BackendError]:
         """Show how the checks of one commit ended; of each, in their order, where, or why it can't be shown.
 

@@ -25,6 +25,24 @@ def show(publication: Publication, *, reviewing: Reviewing) -> Shown:
     return Shown(comment=commented, checks=checks, problems=tuple(problems))
 
 
+def begin(note: Publication, *, reviewing: Reviewing) -> Shown:
+    """Let no older commit's numbers stand as if they were of the one whose run has begun; `note.comment` says so above
+    them. Raises nothing of GitHub's: `problems` tell."""
+    if not note.pull:
+        return Shown(comment=Commented.NOT_NEEDED)
+    try:
+        written = reviewing.begun(note.pull, note.comment, marker=note.marker, head=note.head)
+    except (BackendError, UsageError) as error:
+        return Shown(comment=Commented.FAILED, problems=(f"the comment was not written: {error}",))
+    return Shown(comment=_became(written))
+
+
+def _became(written: bool | None) -> Commented:
+    if written is None:
+        return Commented.NOT_NEEDED
+    return Commented.WRITTEN if written else Commented.SUPERSEDED
+
+
 def _comment(publication: Publication, reviewing: Reviewing, problems: list[str]) -> Commented:
     if not publication.pull:
         return Commented.NOT_NEEDED
@@ -40,9 +58,7 @@ def _comment(publication: Publication, reviewing: Reviewing, problems: list[str]
     except BackendError as error:
         problems.append(f"the comment was not written: {error}")
         return Commented.FAILED
-    if written is None:
-        return Commented.NOT_NEEDED
-    return Commented.WRITTEN if written else Commented.SUPERSEDED
+    return _became(written)
 
 
 def _checks(publication: Publication, reviewing: Reviewing, problems: list[str]) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from mlops_ci.backends.github import checks_together
 from mlops_ci.backends.github.api import Api
 from mlops_ci.backends.github.budget import BUDGET, fit
 from mlops_ci.backends.github_reviewing import GitHubReviewing
 from mlops_ci.errors import BackendError
-from mlops_ci.records.forge import stamp
+from mlops_ci.records.forge import PullRequest, stamp
 from mlops_ci.records.github import TokenKind
 from mlops_ci.records.reviewing import Annotation, CheckRun, Conclusion, Deployed, DeployState, Level, shown
 from tests.backends.forge_contract import BRANCH, opened
@@ -93,6 +94,47 @@ def test_an_older_run_that_is_overtaken_takes_its_comment_back(place: GitHubPlac
     assert found.body.endswith("second")
 
 
+def test_while_a_newer_commit_is_judged_the_comment_says_so(place: GitHubPlace, reviewing: GitHubReviewing) -> None:
+    """Once, until its verdict; and no longer where the branch goes back to the commit that the comment is about."""
+    pull, faults = opened(place.forge), place.hub.faults
+
+    def first() -> tuple[bool | None, bool | None]:
+        """The run of the first commit: when it begins, and its verdict."""
+        begun = reviewing.begun(pull.number, "Begun", marker="report", head=pull.head)
+        return begun, reviewing.verdict(pull.number, "## first", marker="report", head=pull.head, fingerprint="ab")
+
+    assert first() == (None, True)
+    before, writes = text(place, pull), faults.writes()
+    assert first() == (None, True)
+    assert faults.writes() == writes, "the same commit again"
+
+    newer = place.commit(BRANCH, {"note.txt": "x"})
+    for _ in range(2):
+        assert reviewing.begun(pull.number, "## Begun", marker="report", head=newer)
+    assert len(faults.writes()) == len(writes) + 1
+    marker, _, note, _, *rest = text(place, pull).splitlines()
+    assert ("\n".join([marker, *rest]), note) == (before, "## Begun")
+    assert first() == (False, False), "an older run that comes late"
+
+    newest = place.commit(BRANCH, {"note.txt": "y"})
+    assert reviewing.begun(pull.number, "## Begun again", marker="report", head=newest)
+    assert "## Begun\n" not in text(place, pull)
+    place.force(BRANCH, pull.head)
+    assert reviewing.begun(pull.number, "Begun", marker="report", head=pull.head) is None
+    assert text(place, pull) == before
+
+    place.force(BRANCH, newest)
+    assert reviewing.begun(pull.number, "## Begun", marker="report", head=newest)
+    place.force(BRANCH, pull.head)
+    assert reviewing.verdict(pull.number, "## first", marker="report", head=pull.head, fingerprint="ab")
+    assert text(place, pull) == before, "what said the same already is written all the same, to be rid of the note"
+
+
+def text(place: GitHubPlace, pull: PullRequest) -> str:
+    (found,) = place.forge.comments(pull.number)
+    return found.body
+
+
 @each_loss
 def test_a_verdict_is_there_once(place: GitHubPlace, reviewing: GitHubReviewing, lost: dict[str, object]) -> None:
     pull = opened(place.forge)
@@ -145,24 +187,65 @@ def test_a_check_is_there_once(place: GitHubPlace, reviewing: GitHubReviewing, l
     assert len(place.repo.checks) == 1
 
 
-def test_all_checks_of_a_commit_are_listed_once(place: GitHubPlace, reviewing: GitHubReviewing) -> None:
-    """Also where more than a page of somebody else's stand there, and one that GitHub refuses is its own fault."""
-    one = a_check(place)
-    runs = [replace(one, name=f"mlops-ci / model-{number:03}") for number in range(120)]
-    log = place.hub.faults.log
-    place.hub.faults.add(method="POST", path="/check-runs", status=422)
-    refused, *shown = reviewing.checks(runs)
-    assert isinstance(refused, BackendError)
-    assert [item["name"] for item in place.repo.checks] == [run.name for run in runs[1:]]
+def many(place: GitHubPlace, count: int) -> list[CheckRun]:
+    return [replace(a_check(place), name=f"mlops-ci / model-{number:03}") for number in range(count)]
+
+
+def test_all_checks_of_a_commit_are_listed_once_and_made_together(
+    place: GitHubPlace, reviewing: GitHubReviewing
+) -> None:
+    runs, log = many(place, 120), place.hub.faults.log
+    shown = reviewing.checks(runs)
+    assert len(place.hub.faults.writes()) == 5, "25 a request"
+    assert len(log) == 7, "who we are, what is there, what was not"
+    assert [item["name"] for item in place.repo.checks] == [run.name for run in runs]
+    alone = replace(runs[0], name="mlops-ci / alone")
+    reviewing.checks([alone])
+    first, *_, last = place.repo.checks
+    assert {key: first[key] for key in last if key not in ("id", "name", "external_id")} == {
+        key: last[key] for key in last if key not in ("id", "name", "external_id")
+    }, "as one that is made by itself"
+
     log.clear()
-    again = reviewing.checks(runs)
-    assert again[1:] == shown
-    asked = [path for method, path, *_ in log if method == "GET" and "/check-runs" in path]
-    assert len(asked) == 2, "two pages"
-    assert len(place.repo.checks) == len(runs)
+    assert reviewing.checks(runs) == shown
+    assert [method for method, *_ in log] == ["GET", "GET"], "two pages"
     log.clear()
     reviewing.checks([])
     assert not log
+
+
+def test_one_check_that_is_refused_is_its_own_fault(place: GitHubPlace, reviewing: GitHubReviewing) -> None:
+    first, second, *rest = many(place, 4)
+    wrong = replace(second, head="f" * 40)
+    place.hub.faults.add(method="POST", path="/check-runs", status=422)
+    one, refused, *others = reviewing.checks([first, wrong, *rest])
+    assert isinstance(refused, BackendError)
+    assert [item["name"] for item in place.repo.checks] == [run.name for run in (first, *rest)]
+    assert all(isinstance(url, str) for url in (one, *others))
+
+
+@each_loss
+def test_checks_that_are_made_together_are_there_once(
+    place: GitHubPlace, reviewing: GitHubReviewing, lost: dict[str, object]
+) -> None:
+    assert reviewing.api.login
+    place.hub.faults.add(method="POST", path="/graphql", **lost)
+    found = reviewing.checks(many(place, 3))
+    assert len(place.repo.checks) == 3
+    assert all(isinstance(url, str) for url in found)
+
+
+def test_where_graphql_refuses_all_each_is_made_by_itself(place: GitHubPlace, reviewing: GitHubReviewing) -> None:
+    assert reviewing.api.login
+    place.hub.faults.add(method="POST", path="/graphql", status=403)
+    reviewing.checks(many(place, 3))
+    assert len(place.repo.checks) == 3
+
+
+def test_a_request_is_no_larger_than_it_may_be() -> None:
+    bodies = [{"name": str(number), "text": "x" * 120_000} for number in range(9)]
+    assert [len(batch) for batch in checks_together.batches(bodies)] == [4, 4, 1]
+    assert list(checks_together.batches([{"text": "x" * 600_000}])) == [[{"text": "x" * 600_000}]]
 
 
 def test_nine_annotations_and_how_many_more(place: GitHubPlace, reviewing: GitHubReviewing) -> None:

@@ -1,5 +1,7 @@
 """GitHub's own description of its REST API: what a request and a response must look like, and what else they have.
 
+What it sends by itself, as the webhooks' payloads that start workflows, is described there too.
+
 The file is fetched by `script/github-api`. Its 13 MB are reduced to the operations that are served here, once.
 """
 
@@ -18,6 +20,7 @@ from typing import Any
 HOST = "https://api.github.com"
 SETUP = "script/github-api fetches GitHub's description of its API; it needs npm"
 Operation = tuple[str, str]  # method, path template
+HOOKS = "/webhooks/"  # what a payload is kept under: a request to a path of the event's name
 EVERYWHERE = (401, 403, 404, 429)
 
 
@@ -35,11 +38,11 @@ class Description:
     document: dict[str, Any]
 
     @classmethod
-    def load(cls, operations: Iterable[Operation]) -> Description:
-        """The reduced description, made where it is not there yet."""
+    def load(cls, operations: Iterable[Operation], webhooks: Iterable[str] = ()) -> Description:
+        """The reduced description, made where it is not there yet; `webhooks` are named as `pull-request-opened`."""
         place = folder()
         assert place is not None, SETUP
-        wanted = sorted(set(operations))
+        wanted = sorted({*operations, *(("POST", f"{HOOKS}{name}") for name in webhooks)})
         name = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:16]
         reduced = place / f"reduced-{name}.json"
         if not reduced.is_file():
@@ -73,6 +76,15 @@ class Description:
         answer = self._resolved(operation["responses"].get(str(status), {}))
         schema = answer.get("content", {}).get("application/json", {}).get("schema")
         return self._filled(schema, given) if schema is not None else given
+
+    def event(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A webhook's payload with all that it must have. Raises AssertionError where it is not as described."""
+        path = f"{HOOKS}{name}"
+        schema = self.document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        whole: dict[str, Any] = self._filled(schema, given)
+        sent = Exchange(method="POST", path=path, query={}, headers={}, body=json.dumps(whole).encode())
+        assert not (wrong := self.wrong_request(sent)), f"{name}: {wrong}"
+        return whole
 
     def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         while "$ref" in schema:
@@ -179,7 +191,12 @@ def reduce(whole: Mapping[str, Any], operations: Iterable[Operation]) -> dict[st
     """The description of some operations alone, and the components they refer to; no prose, no examples."""
     paths: dict[str, Any] = {}
     for method, template in operations:
-        paths.setdefault(template, {})[method.lower()] = _bare(whole["paths"][template][method.lower()])
+        if template.startswith(HOOKS):
+            sent = whole["x-webhooks"][template.removeprefix(HOOKS)]["post"]
+            described = {"requestBody": sent["requestBody"], "responses": {}}
+        else:
+            described = whole["paths"][template][method.lower()]
+        paths.setdefault(template, {})[method.lower()] = _bare(described)
     components: dict[str, dict[str, Any]] = {}
     waiting = list(_references(paths))
     while waiting:

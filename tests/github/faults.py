@@ -34,7 +34,8 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The faults that are on, and a log of every request: (method, path, status), status 0 where it was dropped."""
+    """The faults that are on, and a log of every request: (method, path, status), status 0 where it was dropped. What
+    GraphQL is asked, and does not change, has the method QUERY."""
 
     on: list[Fault] = field(default_factory=list)
     log: list[tuple[str, str, int]] = field(default_factory=list)
@@ -53,4 +54,4 @@ class Faults:
 
     def writes(self) -> list[tuple[str, str, int]]:
         """Every request that was not a read; GraphQL is one where it changes something."""
-        return [item for item in self.log if item[0] != "GET"]
+        return [item for item in self.log if item[0] not in ("GET", "QUERY")]

@@ -16,6 +16,7 @@ from typing import Any
 from tests.github.bare import GitRefused
 from tests.github.description import folder
 from tests.github.hub import Hub, Pull, Repo, Token
+from tests.github.routes import checks
 from tests.github.routes.views import ZERO
 
 KEPT = {
@@ -23,7 +24,8 @@ KEPT = {
     "User": {"login"},
     "Repository": {"id"},
     "PullRequest": {"isDraft"},
-    "Mutation": {"convertPullRequestToDraft", "markPullRequestReadyForReview", "updateRefs"},
+    "CheckRun": {"url"},
+    "Mutation": {"convertPullRequestToDraft", "createCheckRun", "markPullRequestReadyForReview", "updateRefs"},
 }
 
 
@@ -100,11 +102,30 @@ class Root:
     def _pull(self, node: str) -> Pull:
         return next(pull for repo in self.hub.repos.values() for pull in repo.pulls.values() if pull.node == node)
 
+    def createCheckRun(self, info: object, input: Mapping[str, Any]) -> Mapping[str, Any]:
+        repo = next(item for item in self.hub.repos.values() if item.node == input["repositoryId"])
+        if repo.bare.kind(input["headSha"]) != "commit":  # REST's 422 for it is not in the description
+            raise GitRefused(f"No commit found for SHA: {input['headSha']}")
+        made = checks.new_run(self.hub, repo, self.token, _as_rest(input))
+        return {"checkRun": {"url": made["html_url"]}}
+
     def updateRefs(self, info: object, input: Mapping[str, Any]) -> Mapping[str, Any]:
         repo = next(item for item in self.hub.repos.values() if item.node == input["repositoryId"])
         for update in input["refUpdates"]:
             _update(repo, update)
         return {"clientMutationId": None}
+
+
+def _as_rest(input: Mapping[str, Any]) -> dict[str, Any]:
+    """A check run's input as REST has it."""
+    output = dict(input["output"])
+    for item in output.get("annotations", []):
+        location = item.pop("location")
+        item.update(start_line=location["startLine"], end_line=location["endLine"])
+        item["annotation_level"] = item.pop("annotationLevel").lower()
+    made = {"name": input["name"], "head_sha": input["headSha"], "external_id": input.get("externalId")}
+    made |= {"status": input["status"].lower(), "conclusion": input["conclusion"].lower()}
+    return {**made, "details_url": input.get("detailsUrl"), "output": output}
 
 
 def _update(repo: Repo, update: Mapping[str, Any]) -> None:
@@ -116,6 +137,11 @@ def _update(repo: Repo, update: Mapping[str, Any]) -> None:
     repo.bare.move(branch, new, old)
 
 
+def changes(body: bytes) -> bool:
+    """Whether a request's body is a mutation."""
+    return bool(json.loads(body)["query"].lstrip().startswith("mutation"))
+
+
 def run(hub: Hub, token: Token, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Answer one query."""
     from graphql import graphql_sync
@@ -124,5 +150,7 @@ def run(hub: Hub, token: Token, body: Mapping[str, Any]) -> Mapping[str, Any]:
     done = graphql_sync(schema(), body["query"], root, variable_values=body.get("variables"))
     answer: dict[str, Any] = {"data": done.data}
     if done.errors:
-        answer["errors"] = [{"type": "UNPROCESSABLE", "message": item.message} for item in done.errors]
+        answer["errors"] = [
+            {"type": "UNPROCESSABLE", "message": item.message, "path": item.path} for item in done.errors
+        ]
     return answer

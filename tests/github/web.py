@@ -16,6 +16,7 @@ import tests.github.routes  # noqa: F401  (registers every route)
 from tests.github import graph, rest, smart_http
 from tests.github.access import who
 from tests.github.description import Description
+from tests.github.events import WEBHOOKS
 from tests.github.faults import Fault
 from tests.github.hub import Hub
 from tests.github.routes.actions import BLOBS, blob
@@ -46,7 +47,7 @@ def served(hub: Hub, *, base: str = "") -> Iterator[GitHubServer]:
 @cache
 def described() -> Description:
     """What every server of this process is held against."""
-    return Description.load([(item.method, item.template) for item in ROUTES])
+    return Description.load([(item.method, item.template) for item in ROUTES], WEBHOOKS)
 
 
 class Dropped(Exception):
@@ -77,16 +78,18 @@ class RequestHandler(BaseHTTPRequestHandler):
             self._send(*blob(state, split.path, self.headers.get("authorization")))
             return
         fault = state.hub.faults.strike(self.command, split.path)
+        asks = split.path == urlsplit(state.graphql_url).path and not graph.changes(body)
+        method = "QUERY" if asks else self.command
         try:
             status, headers, answer = self._answered(split.path, split.query, body, fault)
         except Dropped:
-            state.hub.faults.log.append((self.command, split.path, 0))
+            state.hub.faults.log.append((method, split.path, 0))
             self.close_connection = True
             return
         except Exception:  # a fault of the server here, which no test may take for one of GitHub's
             state.violations.append(traceback.format_exc())
             status, headers, answer = 501, {}, b"{}"
-        state.hub.faults.log.append((self.command, split.path, status))
+        state.hub.faults.log.append((method, split.path, status))
         with suppress(ConnectionError):  # who did not wait for a slow answer is gone
             self._send(status, headers, answer)
 

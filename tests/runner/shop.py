@@ -127,6 +127,16 @@ class Shop:
             "pull_request", payload, "pull-request.yml", payload["pull_request"]["merge_commit_sha"], **given
         )
 
+    def queued(self, pull: Pull) -> Run:
+        """What pull-request.yml does with a pull request in the merge queue."""
+        payload = events.merge_group(self.place.server, self.repo, pull)
+        return self.run("merge_group", payload, "pull-request.yml", payload["merge_group"]["head_sha"])
+
+    def reconciled(self) -> Run:
+        """What reconcile.yml does with `main` when its time has come."""
+        payload = events.schedule(self.place.server, self.repo, "7/15 * * * *")
+        return self.run("schedule", payload, "reconcile.yml", self.repo.bare.tip("main"))
+
     def pushed(self, before: str, workflow: str = "merge.yml", *, at: str = "") -> Run:
         """What a workflow does with `main` as it is now, or was `at` a commit, after it was at `before`."""
         payload = events.push(self.place.server, self.repo, "main", before=before, login="ann")

@@ -109,6 +109,15 @@ class Api(GitHubCore):  # type: ignore[misc]
             raise GitHubError(f"GitHub's GraphQL API refused: {said[:300]}", status=422)
         return answer["data"]
 
+    def mutate(self, query: str, **variables: Any) -> Mapping[str, Any]:
+        """GraphQL's `data` of several writes, asked for once; one that was refused is null in it.
+
+        Raises Unsure where nobody knows whether they were done.
+        """
+        body = {"query": query, "variables": variables}
+        answer = self._read(self.session.request("POST", self.access.graphql_url, json=body, repeat=False))
+        return answer.get("data") or {}
+
     @cached_property
     def _who(self) -> tuple[str, str]:
         found = self.graphql(WHO, owner=self.access.owner, name=self.access.name)

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_ci.backends.github.api import Api
+from mlops_ci.backends.github import checks_together, patience
+from mlops_ci.backends.github.api import LOOKS, Api
 from mlops_ci.backends.github.budget import fit
+from mlops_ci.backends.github.problems import Unsure
 from mlops_ci.errors import BackendError
+from mlops_ci.io import clock
 from mlops_ci.records.github import TokenKind
 from mlops_ci.records.reviewing import Annotation, CheckRun, Conclusion, shown
 
@@ -32,13 +35,33 @@ class Checks:
     def show(self, runs: Sequence[CheckRun]) -> list[str | BackendError]:
         """Personal tokens may not make check runs: theirs are commit statuses of the same names.
 
-        What a commit has is listed once for all of its checks.
+        What a commit has is listed once for all of its checks, and what it lacks is made in one request where that is
+        more than one check run; whatever that left out is made by itself.
         """
         if not runs:
             return []
-        personal = self.api.access.kind is TokenKind.PERSONAL
-        there = self._statuses(runs[0].head) if personal else self._runs(runs[0].head, *(run.name for run in runs))
-        return [self._shown(run, there, self._status if personal else self._run) for run in runs]
+        if self.api.access.kind is TokenKind.PERSONAL:
+            there = self._statuses(runs[0].head)
+            return [self._shown(run, there, self._status) for run in runs]
+        there = self._together(runs, self._runs(runs[0].head, *(run.name for run in runs)))
+        return [self._shown(run, there, self._run) for run in runs]
+
+    def _together(self, runs: Sequence[CheckRun], there: Listed) -> Listed:
+        """What is there once those that were not have been made."""
+        missing = [body for body in map(_body, runs) if _same(body, there) is None]
+        if len(missing) < 2:
+            return there
+        try:
+            made = checks_together.create(self.api, missing)
+        except Unsure:
+            for look in range(LOOKS):
+                clock.sleep(patience.backoff(look))
+                there = self._runs(runs[0].head, *(run.name for run in runs))
+                if all(_same(body, there) for body in missing):
+                    break
+            return there
+        names = {item["name"] for item in made}
+        return [*made, *(item for item in there if item["name"] not in names)]
 
     def _shown(self, run: CheckRun, there: Listed, write: Callable[[CheckRun, Listed], str]) -> str | BackendError:
         try:
@@ -48,16 +71,9 @@ class Checks:
 
     def _run(self, run: CheckRun, there: Listed) -> str:
         body = _body(run)
-
-        def same(listed: Listed) -> Mapping[str, Any] | None:
-            """The run of this name that is shown, where it says the same."""
-            named = [item for item in listed if item["name"] == run.name]
-            latest: Mapping[str, Any] = max(named, key=lambda item: int(item["id"]), default={})
-            return latest if latest.get("external_id") == body["external_id"] else None
-
-        found = same(there)
+        found = _same(body, there)
         if found is None:
-            found = self.api.make("check-runs", body, made=lambda: same(self._runs(run.head, run.name)))
+            found = self.api.make("check-runs", body, made=lambda: _same(body, self._runs(run.head, run.name)))
         return str(found["html_url"] or "")
 
     def _runs(self, head: str, *names: str) -> Listed:
@@ -86,6 +102,13 @@ class Checks:
 
     def _statuses(self, head: str) -> Listed:
         return self.api.pages(f"commits/{head}/statuses")
+
+
+def _same(body: Mapping[str, Any], listed: Listed) -> Mapping[str, Any] | None:
+    """The check run of this name that is shown, where it says the same."""
+    named = [item for item in listed if item["name"] == body["name"]]
+    latest: Mapping[str, Any] = max(named, key=lambda item: int(item.get("id", 0)), default={})
+    return latest if latest.get("external_id") == body["external_id"] else None
 
 
 def _body(run: CheckRun) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from mlops_ci.backends.github.pulls import Pulls
 from mlops_ci.records.forge import stamp
 
 _HEAD = re.compile(re.escape(stamp("head:SHA")).replace("SHA", "([0-9a-f]{40,64})"))
+# What stands above an older commit's verdict while a newer one is judged.
+BEGUN, OLDER = stamp("begun"), stamp("older")
+_NOTE = re.compile(f"{re.escape(BEGUN)}\n.*?\n{re.escape(OLDER)}\n", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,24 @@ class Verdicts:
             return False
         comments.settle(sorted([*others, made], key=lambda item: int(item["id"])), text)
         return True
+
+    def begin(self, number: int, note: str, *, marker: str, head: str) -> bool | None:
+        """The note comes right below the marker, so that what is found there no longer begins as any verdict does:
+        the next one is written whatever it says."""
+        comments = Comments(self.api)
+        mine = comments.mine(number, marker)
+        if not mine:
+            return None
+        there = text_of(mine[0])
+        bare, about = _NOTE.sub("", there, count=1), _HEAD.search(there)
+        first, _, rest = bare.partition("\n")
+        current = about is not None and about[1] == head
+        text = bare if current else f"{first}\n{BEGUN}\n{note}\n{OLDER}\n{rest}"
+        if text != there:
+            if Pulls(self.api).raw(number)["head"]["sha"] != head:
+                return False
+            comments.settle(mine[:1], text)
+        return None if current else True
 
     def _late(self, there: Sequence[Any], number: int, head: str) -> bool:
         """Whether a run for a newer commit has written one of these comments."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from tests.github.hub import Hub
+from tests.github.hub import Hub, Repo, Token
 from tests.github.routes import views
 from tests.github.routing import Answer, Call, Refused, route
 
@@ -16,11 +17,17 @@ LONGEST = 65_535
 @route("POST", f"{REPO}/check-runs")
 def new_check(call: Call) -> Answer:
     assert call.token is not None
-    if call.token.kind == "pat":
+    return Answer(new_run(call.hub, call.repo, call.token, call.body), 201)
+
+
+def new_run(hub: Hub, repo: Repo, token: Token, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a check run, and show it. Raises Refused, and nothing is made."""
+    if token.kind == "pat":
         raise Refused(403, "You must authenticate via a GitHub App.")
-    run = {"id": call.hub.fresh(), "started_at": call.hub.now(), "login": call.me.login, "annotations": []}
-    call.repo.checks.append(run)
-    return Answer(_check(call.hub, _written(call, run)), 201)
+    run = {"id": hub.fresh(), "started_at": hub.now(), "login": token.login, "annotations": []}
+    shown = _check(hub, _written(hub, run, body))
+    repo.checks.append(run)
+    return shown
 
 
 @route("PATCH", f"{REPO}/check-runs/{{check_run_id}}")
@@ -28,11 +35,11 @@ def changed_check(call: Call) -> Answer:
     run = next((item for item in call.repo.checks if item["id"] == int(call.params["check_run_id"])), None)
     if run is None:
         raise Refused(404, "Not Found")
-    return Answer(_check(call.hub, _written(call, run)))
+    return Answer(_check(call.hub, _written(call.hub, run, call.body)))
 
 
-def _written(call: Call, run: dict[str, Any]) -> dict[str, Any]:
-    body = dict(call.body)
+def _written(hub: Hub, run: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    body = dict(given)
     output = body.pop("output", None)
     if output is not None:
         annotations = output.get("annotations", [])
@@ -44,7 +51,7 @@ def _written(call: Call, run: dict[str, Any]) -> dict[str, Any]:
         run["output"] = output
     run.update(body)
     if run.get("conclusion"):
-        run.update(status="completed", completed_at=run.get("completed_at") or call.hub.now())
+        run.update(status="completed", completed_at=run.get("completed_at") or hub.now())
     return run
 
 
