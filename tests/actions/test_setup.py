@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 import uv
 
 from mlops_ci.cli.main import COMMANDS
+from tests.runner.shop import own_tree
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +107,63 @@ def test_a_wheelhouse_is_the_only_source(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[1].startswith("error: could not set up mlops-ci: ")
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "home").glob("*/extras.json"))
+
+
+@pytest.fixture(scope="module")
+def wheels(install: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What docs/self-hosted.md says to bring: here the base, and uv. Filled once for a lock and a Python."""
+    kept = Path(os.environ["MLOPS_CI_CACHE"]) / f"wheels-{install.digest()}"
+    if kept.exists():
+        return kept
+    folder, beside = tmp_path_factory.mktemp("wheels"), kept.with_name(f"{kept.name}.{os.getpid()}")
+    wanted, python = folder / "requirements.txt", folder / "venv/bin/python"
+    export = [uv.find_uv_bin(), "export", "--frozen", "--no-dev", "--no-emit-project", "--quiet", "--output-file"]
+    subprocess.run([*export, wanted], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
+    for words in (["--no-deps", "--requirement", wanted], ["--requirement", ROOT / "actions/setup/uv.txt"]):
+        download = [python, "-m", "pip", "download", "--quiet", "--require-hashes", "--dest", beside, *words]
+        done = subprocess.run([str(word) for word in download], capture_output=True, text=True)
+        if done.returncode:
+            shutil.rmtree(beside, ignore_errors=True)
+            pytest.skip(f"no package index to fill a wheelhouse from: {done.stderr.strip()[-200:]}")
+    with contextlib.suppress(OSError):  # another worker was first
+        beside.rename(kept)
+    return kept
+
+
+@pytest.mark.slow
+def test_a_full_wheelhouse_needs_no_network_and_a_cache_not_even_that(wheels: Path, tmp_path: Path) -> None:
+    """Neither has the machine an uv; the second job has another checkout, and of the first one what a cache keeps."""
+    nowhere = "http://127.0.0.1:9"
+    home = tmp_path / "home"
+    without_uv = [part for part in os.environ["PATH"].split(os.pathsep) if not (Path(part) / "uv").exists()]
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_"))}
+    env |= {"PATH": os.pathsep.join(without_uv), "MLOPS_CI_PYTHON": sys.executable, "MLOPS_CI_HOME": str(home)}
+    env |= {"UV_CACHE_DIR": str(tmp_path / "uv"), "UV_DEFAULT_INDEX": nowhere, "UV_HTTP_TIMEOUT": "1"}
+    env |= {"PIP_INDEX_URL": nowhere, "PIP_RETRIES": "0", "HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere}
+    first, second = own_tree(tmp_path / "first"), own_tree(tmp_path / "second")
+
+    def call(*words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(words, env={**env, **more}, cwd=tmp_path, capture_output=True, text=True)
+
+    refused = call(first / "bin/mlops-ci", "schema")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "error: could not set up mlops-ci: " in refused.stderr
+    done = call(first / "actions/setup/run", "--stages", "affected", MLOPS_CI_WHEELHOUSE=str(wheels))
+    assert done.returncode == 0, done.stderr
+    assert call(first / "bin/mlops-ci", "schema").stderr == ""
+
+    (place,) = (path.parent for path in home.glob("*/extras.json"))
+    for path in home.iterdir():
+        if path != place:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    told = tmp_path / "out"
+    assert call(second / "actions/setup/run", "--describe", "affected", GITHUB_OUTPUT=str(told)).returncode == 0
+    assert told.read_text() == f"path={place}\nkey=\n", "nothing is to be asked for"
+    (second / "mlops_ci/config/schema.json").write_text('{"title": "second"}')
+    done = call(second / "bin/mlops-ci", "schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"title": "second"}, "the second checkout's own code"
 
 
 def test_two_checkouts_at_once_import_each_its_own(install: ModuleType, tmp_path: Path) -> None:
