@@ -1,8 +1,8 @@
 """GitHub's API calls of a run, and of a rerun with nothing new: real commands, counted by the tests' server.
 
 Judging asks GitHub for nothing (tests/e2e/test_reviewers.py), so a run's calls are those of `report --begun` and
-`report --publish`. Each model has a check run of its own, and 25 of them are made in one request. Commit statuses, which
-stand in under a personal token, can't be: GraphQL has no mutation for them.
+`report --publish`. Each model has a check run of its own, and 25 of them are made in one request. Commit statuses,
+which stand in under a personal token, can't be: GraphQL has no mutation for them.
 """
 
 from __future__ import annotations

@@ -73,13 +73,15 @@ def stages_of(text: str) -> list[str]:
 
 
 def describe(home: Path, extras: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Where the packages are, and the key by which a cache knows it; the key is '' where none is to be asked: all is
-    here already, or comes from a wheelhouse."""
+    """Where the packages are, whether they are there, and the key by which a cache knows them: '' where none is to be
+    asked, since they are there or come from a wheelhouse."""
     place = home / digest()
     have = installed(place)
-    needed = (have is None or not set(extras) <= set(have)) and not environ.get("MLOPS_CI_WHEELHOUSE")
+    ready = have is not None and set(extras) <= set(have)
+    asked = not ready and not environ.get("MLOPS_CI_WHEELHOUSE")
     named = hashlib.sha256(" ".join(extras).encode()).hexdigest()[:8]
-    return {"path": str(place), "key": f"mlops-ci-{place.name}-{named}" if needed else ""}
+    key = f"mlops-ci-{place.name}-{named}" if asked else ""
+    return {"path": str(place), "key": key, "ready": "true" if ready else "false"}
 
 
 def extras_of(commands: Sequence[str]) -> list[str]:

@@ -59,10 +59,13 @@ def test_a_cache_is_asked_for_what_is_not_here(install: ModuleType, tmp_path: Pa
     assert first["path"] == other["path"] == str(tmp_path / install.digest())
     assert first["key"].startswith(f"mlops-ci-{install.digest()}-")
     assert first["key"] != other["key"]
-    assert install.describe(tmp_path, ["train"], {"MLOPS_CI_WHEELHOUSE": "wheels"})["key"] == ""
+    assert first["ready"] == "false"
+    told = install.describe(tmp_path, ["train"], {"MLOPS_CI_WHEELHOUSE": "wheels"})
+    assert (told["key"], told["ready"]) == ("", "false")
     (tmp_path / install.digest()).mkdir()
     (tmp_path / install.digest() / "extras.json").write_text('["train", "validate"]')
-    assert install.describe(tmp_path, ["train"], {})["key"] == ""
+    told = install.describe(tmp_path, ["train"], {})
+    assert (told["key"], told["ready"]) == ("", "true"), "nothing is left to be set up"
 
 
 def test_the_action_s_script_tells_the_workflow(tmp_path: Path) -> None:
@@ -70,7 +73,8 @@ def test_the_action_s_script_tells_the_workflow(tmp_path: Path) -> None:
     script = ROOT / "actions/setup/run"
     done = subprocess.run([script, "--describe", "validate"], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    path, key = (tmp_path / "out").read_text().splitlines()
+    path, key, ready = (tmp_path / "out").read_text().splitlines()
+    assert ready == "ready=false"
     assert path.startswith(f"path={tmp_path}/home/")
     assert key.startswith("key=mlops-ci-")
     assert not (tmp_path / "home").exists(), "nothing is set up"
@@ -159,7 +163,7 @@ def test_a_full_wheelhouse_needs_no_network_and_a_cache_not_even_that(wheels: Pa
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     told = tmp_path / "out"
     assert call(second / "actions/setup/run", "--describe", "affected", GITHUB_OUTPUT=str(told)).returncode == 0
-    assert told.read_text() == f"path={place}\nkey=\n", "nothing is to be asked for"
+    assert told.read_text() == f"path={place}\nkey=\nready=true\n", "nothing is to be asked for"
     (second / "mlops_ci/config/schema.json").write_text('{"title": "second"}')
     done = call(second / "bin/mlops-ci", "schema")
     assert (done.returncode, done.stderr) == (0, "")
