@@ -95,7 +95,7 @@ def set_up(folder: Path, stage: str, *, cold: bool) -> tuple[list[tuple[paired.R
     env = {**os.environ, "PATH": path, "MLOPS_CI_HOME": str(folder / "home")}
     if cold:
         env["UV_CACHE_DIR"] = str(folder / "cache")
-    ours: paired.Command = [sys.executable, "-I", ROOT / "actions/setup/install.py", stage]
+    ours: paired.Command = [sys.executable, "-I", "-S", ROOT / "actions/setup/install.py", stage]
     if paired.measure(ours, cwd=folder, env=env).code:
         raise RuntimeError(f"could not set up {stage}")
     again = statistics.median(paired.measure(ours, cwd=folder, env=env).seconds for _ in range(RUNS))

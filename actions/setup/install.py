@@ -1,7 +1,8 @@
 """Install what a command of this checkout needs, apart from everything of the user's, and print the environment.
 
-Standard library alone: it runs before anything of ours is there. Packages come from the lock, each checked against its
-hash, from the index that pip is set to, or, with MLOPS_CI_WHEELHOUSE, from that folder and nowhere else.
+Standard library alone: it runs before anything of ours is there, and without what the user's Python would load (-S).
+Packages come from the lock, each checked against its hash, from the index that pip is set to, or, with
+MLOPS_CI_WHEELHOUSE, from that folder and nowhere else.
 """
 
 from __future__ import annotations
@@ -126,31 +127,31 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def install(place: Path, extras: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Make the environment where it is not, and bring the packages, each checked against the hash in the lock."""
+    """Make the environment where it is not, and bring the packages, each checked against the hash in the lock.
+
+    The lock is read while the environment is made, and this checkout's seat is made while packages come.
+    """
     note(f"setting up mlops-ci with {', '.join(extras) or 'the base'} (once)")
     uv = find_uv(place.parent, environ)
     (place / "extras.json").unlink(missing_ok=True)
-    if not (place / "bin" / "python").exists():
-        run([uv, "venv", "--quiet", "--no-project", "--clear", "--python", sys.executable, place], environ)
-    wanted = place / "requirements.txt"
-    chosen = [word for extra in extras for word in ("--extra", extra)]
-    export = [
-        uv,
-        "export",
-        "--project",
-        ROOT,
-        "--frozen",
-        "--no-dev",
-        "--no-emit-project",
-        "--format",
-        "requirements-txt",
-    ]
-    run([*export, "--quiet", "--output-file", wanted, *chosen], environ)
-    python = ["--python", place / "bin" / "python"]
-    run([uv, "pip", "install", "--quiet", *python, "--require-hashes", "-r", wanted, *wheelhouse(environ)], environ)
+    beside, wanted = place.with_name(f"{place.name}.txt"), place / "requirements.txt"
+    with running(export(uv, extras, beside), environ):
+        if not (place / "bin" / "python").exists():
+            run([uv, "venv", "--quiet", "--no-project", "--clear", "--python", sys.executable, place], environ)
+    beside.replace(wanted)
+    into = ["--python", place / "bin" / "python", "--require-hashes", "-r", wanted]
+    with running([uv, "pip", "install", "--quiet", *into, *wheelhouse(environ)], environ):
+        seat(place)
     beside = place / "extras.json.new"
     beside.write_text(json.dumps(list(extras)))
     beside.replace(place / "extras.json")
+
+
+def export(uv: str, extras: Sequence[str], into: Path) -> list[str | Path]:
+    """The command that writes the locked packages of these extras, with their hashes, to a file."""
+    chosen = [word for extra in extras for word in ("--extra", extra)]
+    what = ["--frozen", "--no-dev", "--no-emit-project", "--format", "requirements-txt", *chosen]
+    return [uv, "export", "--quiet", "--project", ROOT, *what, "--output-file", into]
 
 
 def wheelhouse(environ: Mapping[str, str]) -> list[str]:
@@ -177,11 +178,23 @@ def find_uv(home: Path, environ: Mapping[str, str]) -> str:
 
 def run(argv: Sequence[str | Path], environ: Mapping[str, str]) -> None:
     """Run a command in an environment that nothing of the user's leaks into."""
+    with running(argv, environ):
+        pass
+
+
+@contextlib.contextmanager
+def running(argv: Sequence[str | Path], environ: Mapping[str, str]) -> Iterator[None]:
+    """The same beside a block; at its end the command has ended, and one that failed is raised."""
     env = {key: value for key, value in environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
-    done = subprocess.run([str(word) for word in argv], env=env, capture_output=True, text=True)
-    if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise Failed("\n  ".join([f"could not set up mlops-ci: {Path(str(argv[0])).name} failed", *lines[-15:]]))
+    words = [str(word) for word in argv]
+    child = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield
+    finally:
+        out, err = child.communicate()
+    if child.returncode:
+        lines = [line for line in (err + out).splitlines() if line.strip()]
+        raise Failed("\n  ".join([f"could not set up mlops-ci: {Path(words[0]).name} failed", *lines[-15:]]))
 
 
 def seat(place: Path) -> Path:

@@ -222,11 +222,15 @@ class Git:
         """The files of a commit; '' is the empty tree."""
         return RevisionTree.of(self.root, revision, self._contents)
 
+    @cached_property
+    def _head_tree(self) -> RevisionTree:
+        return self.tree(self.head())
+
     def working_tree(self) -> WorkingTree:
         """The files as they would be committed now: tracked and untracked, not ignored."""
         untracked = {path for letters, path in self._entries if letters == "??"}
         removed = {path for letters, path in self._entries if letters[0] == "D"}
-        return WorkingTree(self.root, self.tree(self.head()), self._changed, frozenset(removed - untracked))
+        return WorkingTree(self.root, self._head_tree, self._changed, frozenset(removed - untracked))
 
 
 def _entry(line: str) -> tuple[str, str]:
