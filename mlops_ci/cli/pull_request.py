@@ -11,7 +11,8 @@ from mlops_ci.cli.announce import SUMMARY_BYTES, announce, summarise
 from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, one_run, perform_one, show
-from mlops_ci.cli.session import Session, open_session
+from mlops_ci.cli.session import Session
+from mlops_ci.cli.unreadable import open_shown
 from mlops_ci.config.types import Model
 from mlops_ci.io import clock
 from mlops_ci.ports.say import Say
@@ -33,7 +34,7 @@ def command(dry_run: bool, publish: bool, **options: Any) -> int:
     Every affected model is validated, trained (or proven trained) and compared with the champion on the same
     holdout rows. A model stops at its first red stage; the others go on. Exit 0: all green, or nothing affected.
     """
-    session = open_session(common(options))
+    session = open_shown(common(options), publish=publish)
     session.require_sound_releases()
     chosen = session.selected
     if not chosen:

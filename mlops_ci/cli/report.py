@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from mlops_ci.cli.options import common, common_options, model_names
-from mlops_ci.cli.session import Session, open_session
+from mlops_ci.cli.session import Session
+from mlops_ci.cli.unreadable import open_shown
 from mlops_ci.errors import MissingExtra, UsageError
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
@@ -42,7 +43,7 @@ def command(
     Reads .mlops/results alone, so any machine that has them can render them. Without --model or --expect every model
     with results is shown; exit 0 whatever they say, and whether or not GitHub took them.
     """
-    session = open_session(common(options))
+    session = open_shown(common(options), publish=publish)
     if begun:
         from mlops_ci.cli.showing import publish_begun
 

@@ -16,6 +16,7 @@ class About:
     the commit affects; None where nobody got so far as to tell. `commits` are those that results may have been made
     from (the head, or the merge that a workflow checks out); empty where that is not known. `folder` is the config's
     from the root of the repository, '' or with '/' at its end. `fork` says that the results were made by a fork's run.
+    `unread` is the place (`file` or `file:line`) where a config can't be used, '' where it can.
     """
 
     head: str
@@ -26,6 +27,7 @@ class About:
     config: str = "mlops.yaml"
     run_url: str = ""
     fork: bool = False
+    unread: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

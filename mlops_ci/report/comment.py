@@ -72,6 +72,8 @@ def _about(models: Sequence[ModelReport], about: About) -> str:
     if not models:
         nothing = "The run ended before it could tell which models this commit affects."
         lines.append(nothing if about.expected is None else "Nothing that decides a model differs from the base.")
+    if about.unread:
+        lines.append(f"{code(about.unread)} can't be used; the run's log says why.")
     if any(standing(model) is Standing.UNJUDGED for model in models):
         lines.append("What was not judged has no numbers of this commit; the run's log tells why.")
     if about.fork:

@@ -118,3 +118,29 @@ def test_red_then_green_in_one_comment(review: Review) -> None:
     (nothing,) = review.comments
     assert "No model is affected" in nothing
     assert "FIRST" not in nothing
+
+
+def test_a_newer_commit_marks_the_older_one_s_numbers_until_it_is_judged(review: Review) -> None:
+    """And one whose config can't even be read takes them away, without a word of what the config holds."""
+    review.push(0.99)
+    review.job("report", "--publish", "--expect", '["toy"]')
+    (older,) = review.comments
+    newer = review.push(0.6)
+    said = review.job("report", "--begun")
+    (marked,) = review.comments
+    assert f"is about an older commit, and says so: judging has begun of {newer[:12]}" in said
+    assert f"## ⏳ Commit `{newer[:12]}` has no verdict yet" in marked
+    assert marked.endswith(older.partition("\n")[2])
+    assert len(review.place.hub.faults.log) == 4
+    review.job("report", "--begun")
+    assert review.writes() == []
+
+    review.person.write("mlops.yaml", "version: 1\nmodels: {toy: {task: s3cret}}\n")
+    review.person.commit("Break it")
+    review.person.git("push", "-q", "origin", "first")
+    said = review.job("report", "--publish", "--expect", " ", expect=2)
+    (nothing,) = review.comments
+    assert "s3cret" in said
+    assert "## ❔ Nothing was judged" in nothing
+    assert "`mlops.yaml:2` can't be used; the run's log says why." in nothing
+    assert "s3cret" not in nothing
