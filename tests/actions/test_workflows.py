@@ -64,7 +64,8 @@ def test_rights_are_the_least_and_explained(path: Path) -> None:
 def test_steps_are_pinned_and_no_expression_reaches_a_shell(path: Path) -> None:
     text = path.read_text("utf-8")
     for line in re.findall(r"^ *(?:- )?uses: (.*)$", text, re.M):
-        assert OWN.fullmatch(line) or PINNED.fullmatch(line), line
+        here = path.name == "ci.yml" and line.startswith("./")  # what is tested is this very commit
+        assert here or OWN.fullmatch(line) or PINNED.fullmatch(line), line
     for _, step in steps(read(path)):
         assert "${{" not in step.get("run", "")
         if step.get("uses", "").startswith("actions/checkout@"):
