@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from mlops_ci import yaml12
 from mlops_ci.backends.dvc_command import DvcCommand
 from mlops_ci.backends.dvc_files import content_of, kept, set_aside
 from mlops_ci.backends.dvc_words import Watch
@@ -105,17 +106,29 @@ class DvcPipeline:
         )
         if done.timed_out:
             stage = watch.current or job.target
-            raise self._failed(f"stage '{stage}' did not end within {job.timeout:g} s", watch, log)
+            raise self._failed(f"stage '{stage}' did not end within {job.timeout:g} s", job, watch, log)
         if done.code != 0:
             message = watch.failure(done.tail) or f"DVC failed with exit {done.code}"
-            raise self._failed(message, watch, log)
+            raise self._failed(message, job, watch, log)
         return PipelineRun(
             stages=tuple(PipelineStage(name=name, action=action) for name, action in watch.stages.items()),
             seconds=done.seconds,
             peak_memory_mb=done.peak_memory_mb,
         )
 
-    def _failed(self, message: str, watch: Watch, log: Path) -> StageFailed:
+    def _failed(self, message: str, job: PipelineJob, watch: Watch, log: Path) -> StageFailed:
         lines = ["its last lines:", *(f"| {line}" for line in watch.last)] if watch.last else []
         hint = "\n".join([*lines, f"the whole log: {self.dvc.shown(log)}"])
-        return StageFailed(message, hint=hint, docs="training.md#when-a-stage-fails")
+        where = self._place(job, watch.failed or watch.current)
+        return StageFailed(message, where=where, hint=hint, docs="training.md#when-a-stage-fails")
+
+    def _place(self, job: PipelineJob, stage: str) -> str:
+        """`file:line` of a stage as DVC names it: from the folder it was started in, without the file in that one."""
+        own = f"{posixpath.basename(job.file)}:{stage}"
+        file, name = next((it for it in job.stages if self._address(*it) in (stage, own)), (job.file, ""))
+        try:
+            lines = yaml12.load((self.root / file).read_bytes()).lines
+        except (OSError, yaml12.YamlError):
+            return file
+        line = lines.get(f"stages.{name.partition('@')[0]}")
+        return f"{file}:{line}" if line else file

@@ -27,15 +27,15 @@ class GreatExpectations:
     """Keeps the Validator port."""
 
     def validate(
-        self, source: DataSource, suite: Path, *, redact: Sequence[str], say: Say
+        self, source: DataSource, suite: Path, *, name: str = "", redact: Sequence[str], say: Say
     ) -> tuple[ExpectationResult, ...]:
         """Every expectation of the suite, in its order, located by `file:line`."""
         gx = _load()
-        read = read_suite(suite, _known_types())
+        read = read_suite(suite, _known_types(), name=name)
         batch = _batch(gx, source)
         say(f"{source.name}: checking {len(read.expectations)} expectations")
         try:
-            expectations = _build(gx, read, suite)
+            expectations = _build(gx, read)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found = batch.validate(
@@ -44,7 +44,7 @@ class GreatExpectations:
         finally:
             _close(batch)
         by_index = {item["expectation_config"]["meta"][INDEX]: item for item in map(_plain, found.results)}
-        results = [_result(read, index, by_index.get(index), redact, suite) for index in range(len(read.expectations))]
+        results = [_result(read, index, by_index.get(index), redact) for index in range(len(read.expectations))]
         if not isinstance(source, FileSource):
             return tuple(results)
         return tuple(replace(item, examples=_whole_rows(item.examples, source, redact)) for item in results)
@@ -108,7 +108,7 @@ def _close(batch: Any) -> None:
         batch.datasource.get_engine().dispose()
 
 
-def _build(gx: Any, suite: Suite, path: Path) -> Any:
+def _build(gx: Any, suite: Suite) -> Any:
     """GX's suite; each expectation carries its position, since GX regroups results. What GX cannot build it raises for
     without a place, or drops in silence: both are told with the line."""
     entries = [
@@ -121,11 +121,11 @@ def _build(gx: Any, suite: Suite, path: Path) -> Any:
         if _try_build(gx, suite.name, [entry]) is None:
             raise ConfigError(
                 f"'{entry['type']}' does not take these arguments: {', '.join(entry['kwargs']) or 'none'}",
-                where=f"{path.name}:{suite.lines[index]}",
+                where=f"{suite.file}:{suite.lines[index]}",
                 hint="see the expectation's page for its arguments",
                 docs="validation.md#suites",
             )
-    raise ConfigError("the suite can't be built", where=path.name, docs="validation.md#suites")
+    raise ConfigError("the suite can't be built", where=suite.file, docs="validation.md#suites")
 
 
 def _try_build(gx: Any, name: str, entries: list[dict[str, Any]]) -> Any:
@@ -142,9 +142,7 @@ def _plain(item: Any) -> dict[str, Any]:
     return converted
 
 
-def _result(
-    suite: Suite, index: int, found: Mapping[str, Any] | None, redact: Sequence[str], path: Path
-) -> ExpectationResult:
+def _result(suite: Suite, index: int, found: Mapping[str, Any] | None, redact: Sequence[str]) -> ExpectationResult:
     entry = suite.expectations[index]
     kwargs = entry.get("kwargs", {})
     columns = columns_of(kwargs)
@@ -164,7 +162,7 @@ def _result(
         share=None if result.get("unexpected_percent") is None else float(result["unexpected_percent"]) / 100,
         examples=() if passed or hidden else _examples(columns, result),
         error=error,
-        where=f"{path.name}:{suite.lines[index]}",
+        where=f"{suite.file}:{suite.lines[index]}",
     )
 
 

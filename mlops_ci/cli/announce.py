@@ -9,10 +9,12 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_ci.cli import log
+from mlops_ci.errors import MlopsError
 from mlops_ci.github.commands import Annotation, annotate
 from mlops_ci.github.outputs import render
 from mlops_ci.records.results import Severity, StageResult, Status, exit_code
@@ -80,13 +82,26 @@ def findings(result: StageResult, prefix: str) -> Iterator[Annotation]:
         yield _placed("warning" if waived else "error", title, text, check.where, prefix)
 
 
+def announce_error(error: MlopsError) -> None:
+    """Tell the workflow of an error that ended a command before there was a result; at its line, where it names a file
+    of the checkout."""
+    text = "\n".join(part for part in (error.message, error.hint) if part)
+    workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".").resolve()
+    prefix = os.path.relpath(Path.cwd(), workspace)
+    found = _placed("error", "mlops-ci", text, error.where, "" if prefix == "." else f"{prefix}/")
+    if found.file and not (workspace / found.file).is_file():
+        found = replace(found, file="", line=0, message=f"{error.where}: {text}")
+    log.command(found.command())
+
+
 def _placed(level: str, title: str, message: str, where: str, prefix: str) -> Annotation:
     file, _, line = where.rpartition(":") if where.rpartition(":")[2].isdecimal() else (where, "", "")
     return Annotation(
         level=level,
         title=plain(title),
         message=message,
-        file=f"{prefix}{file}" if file else "",
+        # What a pipeline's error names counts from the root already.
+        file=file if file.startswith(prefix) else f"{prefix}{file}" if file else "",
         line=int(line) if line else 0,
     )
 

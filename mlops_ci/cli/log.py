@@ -16,6 +16,7 @@ import click
 
 from mlops_ci.github.commands import BLANK, harmless
 
+GUARDS: list[Guarded] = []  # of standard error, the newest last; what stands in sys.stderr a library may have wrapped
 UNDECIDED = re.compile(rf"{BLANK}*:?")  # a line that may yet become a command `::`
 BYTES = ("buffer", "detach")  # a way around the guard, which click takes where the encoding is ASCII
 
@@ -53,19 +54,22 @@ def _deciding(text: str) -> str:
 def guarded() -> Iterator[None]:
     """Guard standard output and standard error meanwhile."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast(TextIO, Guarded(stream)) for stream in before)
+    out, err = (Guarded(stream) for stream in before)
+    sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
+    GUARDS.append(err)
     try:
         yield
     finally:
+        GUARDS.remove(err)
         sys.stdout, sys.stderr = before
 
 
 def command(line: str) -> None:
     """Write a workflow command of our own, made by `github.commands`, on a line of its own."""
-    stream = sys.stderr
-    if isinstance(stream, Guarded):
-        if stream.line:
-            stream.write("\n")
-        click.echo(line, file=stream.beneath)
-    else:
+    if not GUARDS:
         click.echo(line, err=True)
+        return
+    guard = GUARDS[-1]
+    if guard.line:
+        guard.write("\n")
+    click.echo(line, file=guard.beneath)

@@ -163,6 +163,10 @@ def _report(error: MlopsError, *, debug: bool) -> int:
 
         traceback.print_exc()
     click.echo(error_text(error), err=True)
+    if in_actions(os.environ):
+        from mlops_ci.cli.announce import announce_error
+
+        announce_error(error)
     return error.exit_code
 
 

@@ -14,9 +14,12 @@ class Validator(Protocol):
     """Runs an expectation suite (Great Expectations)."""
 
     def validate(
-        self, source: DataSource, suite: Path, *, redact: Sequence[str], say: Say
+        self, source: DataSource, suite: Path, *, name: str = "", redact: Sequence[str], say: Say
     ) -> tuple[ExpectationResult, ...]:
-        """Every expectation of the suite, in its order. An unknown type or an empty suite raises ConfigError."""
+        """Every expectation of the suite, in its order. An unknown type or an empty suite raises ConfigError.
+
+        `name` is the suite's path as places and messages have it, by default the file's name alone.
+        """
 
 
 class DataSource(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -80,7 +81,8 @@ def validate(
 
 def _validated(model: Model, dataset: Dataset, source: DataSource, validator: Validator, say: Say) -> DatasetValidation:
     """One data set against its suite. Raises DataError for data that is not what its name says, or has no rows."""
-    results = validator.validate(source, model.at(dataset.suite), redact=model.redact, say=say)
+    name = posixpath.normpath(posixpath.join(model.path, dataset.suite))
+    results = validator.validate(source, model.at(dataset.suite), name=name, redact=model.redact, say=say)
     profile = source.profile(redact=model.redact)
     return DatasetValidation(
         data=shown(dataset), suite=dataset.suite, rows=profile.rows, expectations=results, profile=profile

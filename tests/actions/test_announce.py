@@ -55,12 +55,14 @@ def test_findings_point_at_their_line() -> None:
             Check(name="size", status=Status.FAILED, severity=Severity.WARN, message="large", where="dvc.yaml"),
             Check(name="waived", status=Status.FAILED, override="until Friday"),
             Check(name="fine", status=Status.PASSED),
+            Check(name="stage", status=Status.FAILED, where="models/dvc.yaml:3"),
         ),
     )
     lines = list(annotate(list(announce.findings(result, "models/"))))
     assert lines == [
         "::error file=models/mlops.yaml,line=14,title=evaluate toy::no such column%0Adid you mean 'label'?",
         "::error file=models/mlops.yaml,line=20,title=evaluate toy::auc: 0.5 < 0.6",
+        "::error file=models/dvc.yaml,line=3,title=evaluate toy::stage: failed",
         "::warning file=models/dvc.yaml,title=evaluate toy::size: large",
         "::warning title=evaluate toy::waived: failed",
     ]
@@ -101,3 +103,23 @@ def test_the_models_of_a_pull_request_are_a_matrix(outputs: Path, repository: Re
 def test_an_empty_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([""]) == 2
     assert "no command is named; of an action, set 'run' or 'stage'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [("models/mlops.yaml", "file=models/mlops.yaml,line=2,"), ("other/mlops.yaml", "")],
+)
+def test_an_error_before_any_result_points_at_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: str, place: str
+) -> None:
+    """And names no file that it does not mean: of a config elsewhere only the name is known."""
+    for folder in ("models", "other"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / config).write_text("version: 1\nmodles: {}\n")
+    monkeypatch.chdir(tmp_path / "models")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    assert run(["check", "--config", f"../{config}"]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("::error")]
+    assert line.startswith(f"::error {place}title=mlops-ci::")
+    assert "modles" in line

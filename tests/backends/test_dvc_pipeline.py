@@ -139,6 +139,8 @@ def test_a_failing_stage_shows_its_name_its_code_its_last_lines_and_its_log(tiny
     assert said == ""
     failure = tiny.result("toy", "train")["failure"]
     assert failure["message"] == "stage 'train' failed with exit 7"
+    file, _, line = failure["where"].partition(":")
+    assert (tiny.home / file).read_text().splitlines()[int(line) - 1].strip() == "train:"
     shown = [line for line in failure["hint"].splitlines() if line.startswith("| ")]
     assert shown == [f"| line {i}" for i in range(10, 30)]
     assert "the whole log: .mlops/logs/toy/train.log" in failure["hint"]

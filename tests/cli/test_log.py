@@ -9,11 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import colorama  # type: ignore[import-untyped]
 import pytest
 
 from mlops_ci.cli import wiring
 from mlops_ci.cli.console import Console
-from mlops_ci.cli.log import guarded
+from mlops_ci.cli.log import command, guarded
 from mlops_ci.cli.main import root, run
 from mlops_ci.github.commands import harmless, harmless_json
 from tests.cli.job_log import HOSTILE, commands
@@ -40,6 +41,20 @@ def test_no_line_is_a_command(text: str, capsys: Out) -> None:
     assert commands(text.replace("\x1b[31m", "").replace("\x1b[0m", "")), "it is hostile"
     assert commands(out) == []
     assert commands(err) == ["group", "endgroup"]
+
+
+def test_our_own_commands_stay_commands_whatever_a_library_puts_around_the_streams(capsys: Out) -> None:
+    """DVC brings colorama, which wraps both where no terminal is."""
+    console = Console(actions=True)
+    with guarded():
+        with console.step("train") as say:
+            sys.stderr = colorama.AnsiToWin32(sys.stderr, strip=True).stream
+            say("::error::text of a training")
+        print("half a line", end="", file=sys.stderr)
+        command("::error::ours")
+    err = capsys.readouterr().err
+    assert commands(err) == ["group", "endgroup", "error"]
+    assert "half a line\n::error::ours\n" in err
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -93,14 +108,18 @@ def test_a_suite_on_stdout_says_the_same(job: None, capsys: Out, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
-    [(["##[add-mask]toy"], "'## [add-mask]toy'"), (["check", "--config", "a\n::error::x.yaml"], ": :error::x.yaml")],
+    ("words", "told", "ours"),
+    [
+        (["##[add-mask]toy"], "'## [add-mask]toy'", []),
+        (["check", "--config", "a\n::stop-commands::x.yaml"], ": :stop-commands::x.yaml", ["error"]),
+    ],
 )
-def test_a_mistake_is_told_as_text(words: list[str], told: str, job: None, capsys: Out) -> None:
+def test_a_mistake_is_told_as_text(words: list[str], told: str, ours: list[str], job: None, capsys: Out) -> None:
+    """Beside our own annotation, where it is an error of the repository's."""
     assert run(words) == 2
     said = capsys.readouterr().err
     assert told in said
-    assert commands(said) == []
+    assert commands(said) == ours
 
 
 @pytest.mark.parametrize("debug", [True, False])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,7 @@ import pytest
 from mlops_ci.backends.gx_validator import GreatExpectations
 from mlops_ci.backends.sources import open_source
 from mlops_ci.config.types import Dataset, Model
+from mlops_ci.errors import ConfigError
 from mlops_ci.records.codec import decode
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.records.validation import DataDiff, ValidationDetails
@@ -37,10 +38,15 @@ def run(
         (folder / f"suite-{index}.json").write_text(json.dumps({"name": "s", "expectations": items}, indent=1))
         entries.append(Dataset(data=data, suite=f"suite-{index}.json"))
     model = Model(name="m", root=folder, validate=tuple(entries), redact=redact)
+    return judged(model, champion=champion, derived=derived)
+
+
+def judged(model: Model, *, champion: StageResult | None = None, derived: Collection[str] = ()) -> StageResult:
+    """The stage as it is, on files."""
     before = ("version 1", decode(ValidationDetails, champion.details)) if champion else None
     return validate(
         model,
-        open_source=lambda dataset: open_source(dataset.data, directory=folder),
+        open_source=lambda dataset: open_source(dataset.data, directory=model.directory),
         derived=lambda dataset: dataset.data in derived,
         validator=GreatExpectations(),
         champion=lambda: before,
@@ -63,6 +69,21 @@ def test_a_warning_is_said_and_turns_nothing_red(tmp_path: Path) -> None:
     assert (result.status, result.reason) == (Status.PASSED, "1 of 2 checks hold, 1 warned")
     assert result.checks[1].message == "1 of 2 rows do not"
     assert result.checks[1].where.startswith("suite-0.json:")
+
+
+def test_an_expectation_is_found_from_the_config_s_folder(tmp_path: Path) -> None:
+    """The model lies in a folder of its own, and the suite beside that."""
+    pd.DataFrame({"a": [1, None]}).to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "cut").mkdir()
+    suite = {"name": "s", "expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a"}}]}
+    (tmp_path / "suites/a.json").write_text(json.dumps(suite, indent=1))
+    model = Model(name="m", root=tmp_path, path="cut", validate=(Dataset(data="../a.csv", suite="../suites/a.json"),))
+    (check,) = judged(model).checks
+    assert check.where == "suites/a.json:5"
+    (tmp_path / "suites/a.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"^suites/a.json:1: not JSON"):
+        judged(model)
 
 
 @pytest.mark.parametrize(
