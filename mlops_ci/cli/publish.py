@@ -57,6 +57,7 @@ def command(number: int | None, results: Path | None, place: str, **options: boo
 
     For a workflow that begins when the pull request's has ended (on: workflow_run). Which pull request it is, GitHub
     says. What the run handed over is read as data, within limits: exit 10 where it is refused. Nothing is checked out.
+    Of a run that still goes on it marks an older commit's results.
     """
     console = detect(os.environ, quiet=options["quiet"], json=options["json"])
     runs, reviewing = wiring.publishing()
@@ -66,6 +67,8 @@ def command(number: int | None, results: Path | None, place: str, **options: boo
         return skipped(console, run)
     folder, _, name = place.rpartition("/")
     about = About(head=run.head, folder=f"{folder}/" if folder else "", config=name, run_url=run.url, fork=True)
+    if not run.conclusion:
+        return marked(console, [replace(about, pull=pull) for pull in pulls], reviewing)
     try:
         shown = show(run, pulls, about, read(run, results, runs), reviewing)
     except ArchiveRefused as error:
@@ -82,6 +85,13 @@ def started_by() -> int:
         hint = "--workflow-run names one; a workflow with 'on: workflow_run' has it by itself"
         raise UsageError("it is not known which run is to be shown", hint=hint, docs="forks.md")
     return number
+
+
+def marked(console: Console, places: Sequence[About], reviewing: Reviewing) -> int:
+    """The run goes on: an older commit's numbers must not stand for this one's."""
+    from mlops_ci.cli.showing import BEGUN, mark_begun
+
+    return told(console, [(about, mark_begun(about, reviewing=reviewing)) for about in places], BEGUN)
 
 
 def skipped(console: Console, run: WorkflowRun) -> int:
@@ -152,12 +162,12 @@ def say_refused(error: ArchiveRefused, places: Sequence[About], reviewing: Revie
         tell(console, show_publication(publication, reviewing=reviewing), about)
 
 
-def told(console: Console, shown: Sequence[tuple[About, Shown]]) -> int:
+def told(console: Console, shown: Sequence[tuple[About, Shown]], written: str = "is about") -> int:
     """What became of it; exit 3 where GitHub did not take all of it."""
     from mlops_ci.cli.showing import tell
 
     for about, item in shown:
-        tell(console, item, about)
+        tell(console, item, about, written)
     if console.json:
         console.document([{"pull": about.pull, "head": about.head, **encode(item)} for about, item in shown])
     return 3 if any(item.problems for _, item in shown) else 0

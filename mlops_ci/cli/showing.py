@@ -95,8 +95,13 @@ def publish_begun(session: Session) -> None:
     about = about_run(session, around, None)
     if session.reviewing is None or around.fork:
         return
+    tell(session.console, mark_begun(about, reviewing=session.reviewing), about, BEGUN)
+
+
+def mark_begun(about: About, *, reviewing: Reviewing) -> Shown:
+    """The same for a run that is known. Raises nothing of GitHub's."""
     note = Publication(head=about.head, pull=about.pull, marker=marker(about), comment=begun.render(about))
-    tell(session.console, begin(note, reviewing=session.reviewing), about, BEGUN)
+    return begin(note, reviewing=reviewing)
 
 
 def publish_judged(session: Session, names: Sequence[str]) -> None:

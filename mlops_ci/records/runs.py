@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class WorkflowRun:
-    """One run that is over. `head` is the full SHA of the branch's tip, `repository` (owner/name) where the branch is,
-    '' where that was deleted; `event` is what started it, `conclusion` how it ended (`success`, `failure`, …)."""
+    """One run. `head` is the full SHA of the branch's tip, `repository` (owner/name) where the branch is,
+    '' where that was deleted; `event` is what started it, `conclusion` how it ended (`success`, `failure`, …), ''
+    where it goes on."""
 
     number: int
     event: str

@@ -89,6 +89,23 @@ def test_a_fork_s_results_are_shown_once(place: GitHubPlace, capsys: Out) -> Non
     assert list(Path.cwd().iterdir()) == [], "nothing is unpacked here"
 
 
+def test_while_a_fork_s_newer_run_goes_on_the_comment_says_so(place: GitHubPlace, capsys: Out) -> None:
+    pull = from_fork(place)
+    made = handed(place, pull, judged(pull))
+    assert run(["publish", "--workflow-run", str(made.id)]) == 0
+    older, before = body(pull), pull.head
+    pull.head = place.commit("main", {"newer.txt": "x"})
+    newer = handed(place, pull, {}, conclusion="")
+    assert run(["publish", "--workflow-run", str(newer.id)]) == 0
+    assert f"judging has begun of {pull.head[:12]}" in capsys.readouterr().err
+    assert f"## ⏳ Commit `{pull.head[:12]}` has no verdict yet" in body(pull)
+    assert body(pull).endswith(older.partition("\n")[2])
+    newer.conclusion = "failure"
+    assert run(["publish", "--workflow-run", str(newer.id)]) == 0
+    assert "## ❔ Nothing was judged" in body(pull)
+    assert before[:12] not in body(pull)
+
+
 def test_the_run_is_that_of_the_event(place: GitHubPlace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pull = from_fork(place)
     made = handed(place, pull, judged(pull))

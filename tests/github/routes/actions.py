@@ -39,8 +39,8 @@ def run(call: Call) -> Answer:
         {
             "id": found.id,
             "event": found.event,
-            "status": "completed",
-            "conclusion": found.conclusion,
+            "status": "completed" if found.conclusion else "in_progress",
+            "conclusion": found.conclusion or None,
             "head_sha": found.head,
             "head_branch": found.branch,
             "head_repository": head,
