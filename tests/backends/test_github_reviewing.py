@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -233,6 +234,17 @@ def test_checks_that_are_made_together_are_there_once(
     found = reviewing.checks(many(place, 3))
     assert len(place.repo.checks) == 3
     assert all(isinstance(url, str) for url in found)
+
+
+def test_what_graphql_made_and_gave_no_answer_about_is_not_made_again(
+    place: GitHubPlace, reviewing: GitHubReviewing
+) -> None:
+    """As GitHub answers where a request took it too long."""
+    assert reviewing.api.login
+    late = json.dumps({"data": None, "errors": [{"message": "Something went wrong"}]}).encode()
+    place.hub.faults.add(method="POST", path="/graphql", status=200, body=late, after=True)
+    reviewing.checks(many(place, 3))
+    assert len(place.repo.checks) == 3
 
 
 def test_where_graphql_refuses_all_each_is_made_by_itself(place: GitHubPlace, reviewing: GitHubReviewing) -> None:

@@ -47,21 +47,25 @@ class Checks:
         return [self._shown(run, there, self._run) for run in runs]
 
     def _together(self, runs: Sequence[CheckRun], there: Listed) -> Listed:
-        """What is there once those that were not have been made."""
+        """What is there once those that were not have been made. Where GitHub did not say of each that it was, it is
+        looked up: GraphQL may have made what it then gave no answer about."""
         missing = [body for body in map(_body, runs) if _same(body, there) is None]
         if len(missing) < 2:
             return there
+        looks = 1
         try:
             made = checks_together.create(self.api, missing)
+            if len(made) == len(missing):
+                names = {item["name"] for item in made}
+                return [*made, *(item for item in there if item["name"] not in names)]
         except Unsure:
-            for look in range(LOOKS):
-                clock.sleep(patience.backoff(look))
-                there = self._runs(runs[0].head, *(run.name for run in runs))
-                if all(_same(body, there) for body in missing):
-                    break
-            return there
-        names = {item["name"] for item in made}
-        return [*made, *(item for item in there if item["name"] not in names)]
+            looks = LOOKS
+        for look in range(looks):
+            clock.sleep(patience.backoff(look))
+            there = self._runs(runs[0].head, *(run.name for run in runs))
+            if all(_same(body, there) for body in missing):
+                break
+        return there
 
     def _shown(self, run: CheckRun, there: Listed, write: Callable[[CheckRun, Listed], str]) -> str | BackendError:
         try:
