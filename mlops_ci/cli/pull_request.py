@@ -12,7 +12,7 @@ from mlops_ci.cli.dry_run import dry_run_option, show_plan
 from mlops_ci.cli.options import common, common_options
 from mlops_ci.cli.run_stage import StageFunction, one_run, perform_one, show
 from mlops_ci.cli.session import Session
-from mlops_ci.cli.unreadable import open_shown
+from mlops_ci.cli.unconfigured import mark_older, open_shown
 from mlops_ci.config.types import Model
 from mlops_ci.io import clock
 from mlops_ci.ports.say import Say
@@ -42,10 +42,8 @@ def command(dry_run: bool, publish: bool, **options: Any) -> int:
         return shown_to_reviewers(session, publish=publish)
     if dry_run:
         return show_plan(session, lambda model, item: steps(session, model))
-    if publish:
-        from mlops_ci.cli.showing import publish_begun
-
-        publish_begun(session)
+    if publish and session.reviewing is not None:
+        mark_older(session.options)
     with one_run(session):
         results = [result for item in chosen for result in judge(session, item)]
         try:

@@ -11,7 +11,7 @@ import click
 
 from mlops_ci.cli.options import common, common_options, model_names
 from mlops_ci.cli.session import Session
-from mlops_ci.cli.unreadable import open_shown
+from mlops_ci.cli.unconfigured import mark_older, open_shown
 from mlops_ci.errors import MissingExtra, UsageError
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
@@ -43,12 +43,10 @@ def command(
     Reads .mlops/results alone, so any machine that has them can render them. Without --model or --expect every model
     with results is shown; exit 0 whatever they say, and whether or not GitHub took them.
     """
-    session = open_shown(common(options), publish=publish)
     if begun:
-        from mlops_ci.cli.showing import publish_begun
-
-        publish_begun(session)
+        mark_older(common(options))
         return 0
+    session = open_shown(common(options), publish=publish)
     names = list(expect) if expect is not None else models_with_results(session, none=publish)
     if publish:
         from mlops_ci.cli.showing import publish_gathered

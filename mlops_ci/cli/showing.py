@@ -89,17 +89,9 @@ def publish_gathered(session: Session, expected: tuple[str, ...] | None, names: 
     publish_here(session, around, about, report)
 
 
-def publish_begun(session: Session) -> None:
-    """Where the comment is an older commit's, let it say that the run of this one has begun."""
-    around = context(os.environ)
-    about = about_run(session, around, None)
-    if session.reviewing is None or around.fork:
-        return
-    tell(session.console, mark_begun(about, reviewing=session.reviewing), about, BEGUN)
-
-
 def mark_begun(about: About, *, reviewing: Reviewing) -> Shown:
-    """The same for a run that is known. Raises nothing of GitHub's."""
+    """Where the comment is an older commit's, let it say that the run of this one has begun. Raises nothing of
+    GitHub's."""
     note = Publication(head=about.head, pull=about.pull, marker=marker(about), comment=begun.render(about))
     return begin(note, reviewing=reviewing)
 

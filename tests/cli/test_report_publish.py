@@ -106,3 +106,11 @@ def test_without_a_commit_there_is_nothing_to_say(
     monkeypatch.delenv("GITHUB_SHA")
     assert run(["report", "--publish"]) == 2
     assert "--publish needs the commit that it is about" in capsys.readouterr().err
+
+
+def test_marking_older_results_reads_no_config(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """So its job needs none of the variables that the config may ask for; here is no GitHub to tell."""
+    (job / "r/mlops.yaml").write_text("version: ${NOT_SET}\n")
+    assert run(["report", "--begun"]) == 0
+    assert "nothing is marked: nobody reviews this job at GitHub" in capsys.readouterr().err
+    assert run(["report", "--publish"]) == 2
