@@ -34,8 +34,7 @@ def command(dry_run: bool, publish: bool, **options: Any) -> int:
     Every affected model is validated, trained (or proven trained) and compared with the champion on the same
     holdout rows. A model stops at its first red stage; the others go on. Exit 0: all green, or nothing affected.
     """
-    session = open_shown(common(options), publish=publish)
-    session.require_sound_releases()
+    session = open_shown(common(options), publish=publish, releases=True)
     chosen = session.selected
     if not chosen:
         nothing_affected(session)

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from mlops_ci.ports.reviewing import Reviewing
 
 
-def open_shown(options: Common, *, publish: bool) -> Session:
-    """A command's session. Raises ConfigError, which reviewers have been told of where they are to be told of all."""
+def open_shown(options: Common, *, publish: bool, releases: bool = False) -> Session:
+    """A command's session; with `releases` their files are looked at, too. Raises ConfigError, which reviewers have
+    been told of where they are to be told of all."""
     try:
-        return open_session(options)
+        session = open_session(options)
+        if releases:
+            session.require_sound_releases()
+        return session
     except ConfigError as error:
         if publish:
             show_unreadable(options, error)
