@@ -74,9 +74,10 @@ class Verdicts:
         return None if current else True
 
     def _late(self, there: Sequence[Any], number: int, head: str) -> bool:
-        """Whether a run for a newer commit has written one of these comments."""
+        """Whether a run for a newer commit has written one of these comments, or has put its note above it."""
         found = [match[1] for item in there if (match := _HEAD.search(item["body"] or ""))]
         other = [sha for sha in found if sha != head]
-        if not other or Pulls(self.api).raw(number)["head"]["sha"] == head:
+        noted = any(BEGUN in (item["body"] or "") for item in there)
+        if not (other or noted) or Pulls(self.api).raw(number)["head"]["sha"] == head:
             return False
-        return not all(Branches(self.api).contains(head, sha) for sha in other)
+        return noted or not all(Branches(self.api).contains(head, sha) for sha in other)
