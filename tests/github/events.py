@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.github.hub import Pull, Repo, Run
+from tests.github.hub import WORKFLOW_BOT, Pull, Repo, Run
 from tests.github.routes import views
 from tests.github.routes.git_data import REPO
 from tests.github.routes.pulls import ONE, full, look
@@ -40,6 +40,11 @@ def push(server: GitHubServer, repo: Repo, branch: str, *, before: str, login: s
         "head_commit": made[-1] if made else None,
         **_around(server, repo, login),
     }
+
+
+def schedule(server: GitHubServer, repo: Repo, cron: str) -> dict[str, Any]:
+    """The time has come, as a workflow of the default branch asked for."""
+    return {"schedule": cron, **_around(server, repo, WORKFLOW_BOT)}
 
 
 def workflow_run(server: GitHubServer, repo: Repo, run: Run) -> dict[str, Any]:
