@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.github.bare import Commit
-from tests.github.hub import Pull, Repo, Run
+from tests.github.hub import WORKFLOW_BOT, Pull, Repo, Run
 from tests.github.routes import views
 from tests.github.routes.pulls import full, look
 from tests.github.state import GitHubServer
@@ -101,8 +101,8 @@ def workflow_run(server: GitHubServer, repo: Repo, run: Run) -> dict[str, Any]:
 
 
 def schedule(server: GitHubServer, repo: Repo, cron: str) -> dict[str, Any]:
-    """The time has come."""
-    return {"schedule": cron, "repository": views.repository(server.hub, repo)}
+    """The time has come, as a workflow of the default branch asked for."""
+    return {"schedule": cron, **_around(server, repo, WORKFLOW_BOT)}
 
 
 def _commit(repo: Repo, made: Commit) -> dict[str, Any]:

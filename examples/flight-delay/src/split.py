@@ -1,4 +1,4 @@
-"""Months are windows: training months first, the holdout month after them."""
+"""Months are windows: some train the model, one is the holdout, and the newest judges what is trained later."""
 
 from pathlib import Path
 
@@ -9,11 +9,13 @@ import yaml
 def main() -> None:
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["split"]
     features = pd.read_parquet("data/features.parquet")
-    months, holdout = params["train_months"], params["holdout_month"]
-    if holdout <= max(months):
-        raise SystemExit("the holdout month must come after the training months")
-    features[features["month"].isin(months)].to_parquet("data/train.parquet", index=False)
-    features[features["month"] == holdout].to_parquet("data/holdout.parquet", index=False)
+    months, holdout, newest = params["train_months"], params["holdout_month"], params["newest_month"]
+    if holdout in months:
+        raise SystemExit("the holdout month must not be trained on")
+    if newest <= max(months):
+        raise SystemExit("the newest month must come after the training months")
+    for name, wanted in (("train", months), ("holdout", [holdout]), ("newest", [newest])):
+        features[features["month"].isin(wanted)].to_parquet(f"data/{name}.parquet", index=False)
 
 
 if __name__ == "__main__":
