@@ -1,7 +1,7 @@
 """The documents with which GitHub starts workflows: what a runner finds at GITHUB_EVENT_PATH.
 
 Each is held against the payload of its webhook in GitHub's own description, and has all that it must have. A schedule
-is no webhook: nothing describes its document, which has the cron line and the repository.
+is no webhook: nothing describes its document, which has the cron line, the repository and who runs it.
 """
 
 from __future__ import annotations
