@@ -15,9 +15,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import paired
-from mlops_ci.backends.image_builder import ImageBuilder
-from mlops_ci.backends.image_files import release_file
-from mlops_ci.backends.image_labels import labels
+from mlops_ci.backends.image.builder import ImageBuilder
+from mlops_ci.backends.image.files import release_file
+from mlops_ci.backends.image.labels import labels
 from mlops_ci.serving.code import copy_into
 from tests.docker import builds
 

@@ -38,7 +38,7 @@ def first_answer(url: str, body: bytes) -> None:
 
 def deployed(model: Path, home: Path, body: bytes) -> float:
     """Seconds from `deploy` to the first answer."""
-    from mlops_ci.backends.local_target import local_target
+    from mlops_ci.backends.keeper.local_target import local_target
     from mlops_ci.digests.directory import digest_directory
     from mlops_ci.ports.deploying import DeployJob
     from mlops_ci.records.models import Release

@@ -45,7 +45,7 @@ def frame(rows: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
 
 def reference(home: Path, training: pd.DataFrame) -> Any:
     """The stored reference of a training frame, without a model."""
-    from mlops_ci.backends.training_data import DuckTrainingData
+    from mlops_ci.backends.watch.training_data import DuckTrainingData
     from mlops_ci.records.reference import Reference
 
     training.to_parquet(home / "train.parquet")
@@ -71,7 +71,7 @@ def reference(home: Path, training: pd.DataFrame) -> Any:
 
 def ours(home: Path, known: Any, current: str) -> dict[str, bool]:
     """column → whether it drifted, of a file."""
-    from mlops_ci.backends.production_rows import open_production
+    from mlops_ci.backends.watch.production_rows import open_production
     from mlops_ci.config.types import Drift, Model
     from mlops_ci.stages.drift import rules_of
 

@@ -21,7 +21,7 @@ from affected import repository
 
 import paired
 from mlops_ci.backends.github.api import Api
-from mlops_ci.backends.github_reviewing import GitHubReviewing
+from mlops_ci.backends.github.reviewing import GitHubReviewing
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.records.forge import NewPull
 from mlops_ci.records.results import Origin

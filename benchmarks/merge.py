@@ -147,8 +147,8 @@ def fleet(root: Path) -> Iterator[Path]:
 
 def register(root: Path) -> list[str]:
     """A run, a version and the aliases of every model; the models' names."""
-    from mlops_ci.backends.mlflow_registry import MlflowRegistry
-    from mlops_ci.backends.mlflow_tracker import MlflowTracker
+    from mlops_ci.backends.mlflow.registry import MlflowRegistry
+    from mlops_ci.backends.mlflow.tracker import MlflowTracker
     from mlops_ci.config.load import load
     from mlops_ci.digests.directory import digest_directory
     from mlops_ci.digests.sources import Project
@@ -182,10 +182,10 @@ def register(root: Path) -> list[str]:
 
 def promote(root: Path, name: str) -> Iterator[Path]:
     """Release files by merged pull requests, and the state that a deployment leaves; the folders of what serves."""
-    from mlops_ci.backends.kept_model import ModelAndCode
-    from mlops_ci.backends.kept_releases import KeptReleases
-    from mlops_ci.backends.local_forge import LocalForge
-    from mlops_ci.backends.mlflow_registry import MlflowRegistry
+    from mlops_ci.backends.keeper.kept_model import ModelAndCode
+    from mlops_ci.backends.keeper.kept_releases import KeptReleases
+    from mlops_ci.backends.local_forge.forge import LocalForge
+    from mlops_ci.backends.mlflow.registry import MlflowRegistry
     from mlops_ci.config import release_file
     from mlops_ci.config.load import load
     from mlops_ci.io.git_write import Person

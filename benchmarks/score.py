@@ -69,7 +69,7 @@ def save_model(into: Path) -> None:
 
 def prepare(home: Path) -> None:
     """A repository with one release, whose run is in its MLflow store, and the rows."""
-    from mlops_ci.backends.mlflow_tracker import MlflowTracker
+    from mlops_ci.backends.mlflow.tracker import MlflowTracker
     from mlops_ci.config.release_file import render
     from mlops_ci.digests.directory import digest_directory
     from mlops_ci.ports.tracking import TrainedModel

@@ -12,7 +12,7 @@ from mlops_ci.errors import BackendError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from mlops_ci.backends.github.survey import Survey
-    from mlops_ci.backends.local_forge import LocalForge
+    from mlops_ci.backends.local_forge.forge import LocalForge
     from mlops_ci.io.git import Git
     from mlops_ci.ports.batch import BatchOutput, BatchRows, Wanted
     from mlops_ci.ports.building import Builder
@@ -50,7 +50,7 @@ def forge(config: Config) -> Forge:
     if access is None:
         return _forge_here(config, person=False)
     try:
-        from mlops_ci.backends.github_forge import GitHubForge
+        from mlops_ci.backends.github.forge import GitHubForge
     except ModuleNotFoundError as error:
         raise MissingExtra("github", str(error.name)) from None
 
@@ -64,7 +64,7 @@ def reviewing(config: Config) -> Reviewing | None:
         return None
     try:
         from mlops_ci.backends.github.api import Api
-        from mlops_ci.backends.github_reviewing import GitHubReviewing
+        from mlops_ci.backends.github.reviewing import GitHubReviewing
     except ModuleNotFoundError as error:
         raise MissingExtra("github", str(error.name)) from None
 
@@ -77,8 +77,8 @@ def publishing() -> tuple[Runs, Reviewing]:
     access = _github_alone("publish")
     try:
         from mlops_ci.backends.github.api import Api
+        from mlops_ci.backends.github.reviewing import GitHubReviewing
         from mlops_ci.backends.github.runs import WorkflowRuns
-        from mlops_ci.backends.github_reviewing import GitHubReviewing
     except ModuleNotFoundError as error:
         raise MissingExtra("github", str(error.name)) from None
 
@@ -140,7 +140,7 @@ def github_access(config: Config) -> Access | None:
 
 
 def _forge_here(config: Config, *, person: bool) -> LocalForge:
-    from mlops_ci.backends.local_forge import MACHINE, LocalForge
+    from mlops_ci.backends.local_forge.forge import MACHINE, LocalForge
     from mlops_ci.io import git_branches
     from mlops_ci.io.git_write import Person
     from mlops_ci.io.workspace import Workspace
@@ -151,13 +151,13 @@ def _forge_here(config: Config, *, person: bool) -> LocalForge:
 
 
 def tracker(config: Config) -> Tracker:
-    from mlops_ci.backends.mlflow_tracker import MlflowTracker
+    from mlops_ci.backends.mlflow.tracker import MlflowTracker
 
     return MlflowTracker(root=config.root, uri=config.tracking.uri, artifacts=config.tracking.artifacts)
 
 
 def registry(config: Config) -> Registry:
-    from mlops_ci.backends.mlflow_registry import MlflowRegistry
+    from mlops_ci.backends.mlflow.registry import MlflowRegistry
 
     return MlflowRegistry(
         root=config.root, uri=config.tracking.uri, registry_uri=config.tracking.registry_uri or config.tracking.uri
@@ -172,7 +172,7 @@ def environments() -> Environments:
 
 def pipeline(model: Model, root: Path, home: Path) -> Pipeline:
     """`root` is the repository's, `home` the folder for our own files."""
-    from mlops_ci.backends.dvc_pipeline import DvcPipeline
+    from mlops_ci.backends.dvc.pipeline import DvcPipeline
 
     folder = model.at(model.train.pipeline).parent
     return DvcPipeline(root=root, folder=folder, home=home, environ=os.environ)
@@ -180,7 +180,7 @@ def pipeline(model: Model, root: Path, home: Path) -> Pipeline:
 
 def refresher(model: Model, *, root: Path, checkout: Path, home: Path) -> Refresher:
     """`root` is a work tree beside the user's `checkout`, and the model's; `home` the folder for our own files."""
-    from mlops_ci.backends.dvc_refresh import DvcRefresher
+    from mlops_ci.backends.dvc.refresh import DvcRefresher
 
     folder = model.at(model.train.pipeline).parent.resolve().relative_to(root).as_posix()
     return DvcRefresher(root=root, checkout=checkout, folder=folder, home=home, environ=os.environ)
@@ -195,13 +195,13 @@ def starts_no_workflow(config: Config) -> bool:
 
 
 def scorer() -> Scorer:
-    from mlops_ci.backends.scorer import SubprocessScorer
+    from mlops_ci.backends.scoring.scorer import SubprocessScorer
 
     return SubprocessScorer(environ=os.environ)
 
 
 def server_trial() -> ServerTrial:
-    from mlops_ci.backends.server_trial import LocalServerTrial
+    from mlops_ci.backends.scoring.server_trial import LocalServerTrial
     from mlops_ci.serving.code import copy_into
 
     return LocalServerTrial(environ=os.environ, server_code=copy_into)
@@ -215,21 +215,21 @@ def server_requirements() -> tuple[str, ...]:
 
 
 def holdouts() -> Holdouts:
-    from mlops_ci.backends.holdouts import FileHoldouts
+    from mlops_ci.backends.data.holdouts import FileHoldouts
 
     return FileHoldouts()
 
 
 def validator() -> Validator:
-    from mlops_ci.backends.gx_validator import GreatExpectations
+    from mlops_ci.backends.gx.validator import GreatExpectations
 
     return GreatExpectations()
 
 
 def suggest(data: str, *, table: str, name: str, directory: Path | None = None) -> dict[str, Any]:
     """A first suite for a data set, as it is named from a folder, by default the current one."""
-    from mlops_ci.backends.gx_suggest import suggest as from_profile
-    from mlops_ci.backends.sources import open_source
+    from mlops_ci.backends.data.sources import open_source
+    from mlops_ci.backends.gx.suggest import suggest as from_profile
 
     found = open_source(data, directory=directory or Path.cwd(), table=table)
     return from_profile(found.profile(redact=()), name=name)
@@ -237,13 +237,13 @@ def suggest(data: str, *, table: str, name: str, directory: Path | None = None) 
 
 def table_head(path: Path) -> Head | None:
     """The columns and first rows of a table; None where it can't be read."""
-    from mlops_ci.backends.table_head import table_head as head_of
+    from mlops_ci.backends.data.table_head import table_head as head_of
 
     return head_of(path)
 
 
 def source(model: Model, dataset: Dataset) -> DataSource:
-    from mlops_ci.backends.sources import open_source
+    from mlops_ci.backends.data.sources import open_source
 
     return open_source(dataset.data, directory=model.directory, table=dataset.table, query=dataset.query)
 
@@ -256,7 +256,7 @@ def deployer(config: Config, environment: Environment) -> Deployer:
 def served_here(config: Config) -> dict[tuple[str, str], Deployer]:
     """What `mlops-ci serve` looks after, by model and environment: what this machine is to serve, and what it does
     serve though the config does not name it any more."""
-    from mlops_ci.backends.keeper_target import places
+    from mlops_ci.backends.keeper.target import places
 
     named = {
         (model.name, environment.name): deployer(config, environment)
@@ -275,19 +275,19 @@ def _serving(config: Config) -> Path:
 
 
 def _local(config: Config, environment: Environment) -> Deployer:
-    from mlops_ci.backends.local_target import local_target
+    from mlops_ci.backends.keeper.local_target import local_target
 
     return local_target(_serving(config))
 
 
 def _docker(config: Config, environment: Environment | None = None) -> Deployer:
-    from mlops_ci.backends.docker_target import docker_target
+    from mlops_ci.backends.docker.target import docker_target
 
     return docker_target(_serving(config), os.environ)
 
 
 def _kserve(config: Config, environment: Environment) -> Deployer:
-    from mlops_ci.backends.kserve_canary import kserve_target
+    from mlops_ci.backends.kserve.canary import kserve_target
 
     return kserve_target(environment, _kubeconfig())
 
@@ -340,7 +340,7 @@ def dock(config: Config, environment: Environment, *, sequence: int) -> Dock:
 
 
 def builder() -> Builder:
-    from mlops_ci.backends.image_builder import ImageBuilder
+    from mlops_ci.backends.image.builder import ImageBuilder
 
     return ImageBuilder(cache=user_cache() / "images", environ=os.environ)
 
@@ -364,8 +364,8 @@ def yard(config: Config) -> Yard:
 
 def batch(config: Config, *, scratch: Path) -> Bench:
     """All that batch scoring needs; what is made meanwhile lies in `scratch`."""
-    from mlops_ci.backends.kept_model import find_kept
-    from mlops_ci.backends.scorer import SubprocessScorer
+    from mlops_ci.backends.keeper.kept_model import find_kept
+    from mlops_ci.backends.scoring.scorer import SubprocessScorer
     from mlops_ci.io.workspace import Workspace
     from mlops_ci.ports.training import Interpreter
     from mlops_ci.records.models import Release
@@ -393,39 +393,39 @@ def batch(config: Config, *, scratch: Path) -> Bench:
 
 def batch_rows(wanted: Wanted) -> BatchRows:
     """The rows of what was named on the command line, from the folder it was named in."""
-    from mlops_ci.backends.batch_input import open_rows
+    from mlops_ci.backends.scoring.batch_input import open_rows
 
     return open_rows(wanted, directory=Path.cwd(), environ=os.environ)
 
 
 def batch_output(place: str, *, scratch: Path) -> BatchOutput:
     """The folder or file that was named on the command line."""
-    from mlops_ci.backends.batch_output import open_output
+    from mlops_ci.backends.scoring.batch_output import open_output
 
     return open_output(place, directory=Path.cwd(), scratch=scratch, environ=os.environ)
 
 
 def production(model: Model, *, scratch: Path, reach: float = 0.0) -> Production:
     """What production saw of a model; copies of what lies elsewhere are kept in `scratch`."""
-    from mlops_ci.backends.production_rows import open_production
+    from mlops_ci.backends.watch.production_rows import open_production
 
     return open_production(model, environ=os.environ, scratch=scratch, reach=reach)
 
 
 def distances() -> Distances:
-    from mlops_ci.backends.evidently_drift import Evidently
+    from mlops_ci.backends.watch.evidently_drift import Evidently
 
     return Evidently()
 
 
 def training_data() -> TrainingData:
-    from mlops_ci.backends.training_data import DuckTrainingData
+    from mlops_ci.backends.watch.training_data import DuckTrainingData
 
     return DuckTrainingData()
 
 
 def watch_scorer() -> WatchScorer:
-    from mlops_ci.backends.scorer import SubprocessScorer
+    from mlops_ci.backends.scoring.scorer import SubprocessScorer
 
     return SubprocessScorer(environ=os.environ)
 
@@ -442,8 +442,8 @@ def survey(access: Access) -> Survey:
 
 def dvc_remote(model: Model, root: Path, *, seconds: float) -> RemoteFacts:
     """The DVC remote of a model's pipeline, asked."""
-    from mlops_ci.backends import dvc_reach
-    from mlops_ci.backends.dvc_command import DvcCommand
+    from mlops_ci.backends.dvc import reach as dvc_reach
+    from mlops_ci.backends.dvc.command import DvcCommand
 
     folder = model.at(model.train.pipeline).parent
     return dvc_reach.remote(DvcCommand(root=root, folder=folder, home=root, environ=os.environ), seconds=seconds)
@@ -451,7 +451,7 @@ def dvc_remote(model: Model, root: Path, *, seconds: float) -> RemoteFacts:
 
 def tracking_facts(config: Config, uri: str, *, seconds: float) -> TrackingFacts:
     """MLflow's store, or its registry, asked; what takes its library may take `seconds`."""
-    from mlops_ci.backends import mlflow_reach
+    from mlops_ci.backends.mlflow import reach as mlflow_reach
 
     if uri.startswith(("http://", "https://")):
         what = mlflow_reach.TRACKING if uri == config.tracking.uri else mlflow_reach.REGISTRY
@@ -461,15 +461,15 @@ def tracking_facts(config: Config, uri: str, *, seconds: float) -> TrackingFacts
 
 def artifacts_answer(config: Config, place: str, *, seconds: float) -> str:
     """The place that MLflow's files are put in, once it has answered."""
-    from mlops_ci.backends import mlflow_reach
+    from mlops_ci.backends.mlflow import reach as mlflow_reach
 
     return mlflow_reach.by_library(place, root=config.root, seconds=seconds, artifacts=True).uri
 
 
 def docker_version(*, here: bool) -> tuple[str, str]:
     """(version, address) of the Docker daemon, which must be this machine's where it serves `here`."""
-    from mlops_ci.backends.docker_daemon import daemon
-    from mlops_ci.backends.image_daemon import connected
+    from mlops_ci.backends.docker.daemon import daemon
+    from mlops_ci.backends.image.daemon import connected
 
     with (daemon if here else connected)(os.environ) as client:
         return str(client.version()["Version"]), str(client.api.base_url)
@@ -478,9 +478,9 @@ def docker_version(*, here: bool) -> tuple[str, str]:
 def cluster(environments: Sequence[tuple[Model, Environment]]) -> ClusterFacts:
     """One cluster's namespace, asked for all that these environments, which share it, take. Raises UsageError where
     no cluster is configured."""
-    from mlops_ci.backends import kserve_rights
-    from mlops_ci.backends.kserve_options import KserveOptions
-    from mlops_ci.backends.kube_client import KubeClient
+    from mlops_ci.backends.kserve import rights as kserve_rights
+    from mlops_ci.backends.kserve.kube_client import KubeClient
+    from mlops_ci.backends.kserve.options import KserveOptions
 
     first = environments[0][1]
     options = KserveOptions.of(first.name, first.namespace, first.options)
@@ -501,6 +501,6 @@ def user_cache() -> Path:
 
 def service_name() -> Callable[[str, str, str], str]:
     """What KServe's object of a model, an environment and a namespace is called."""
-    from mlops_ci.backends.kserve_options import service_name as name_of
+    from mlops_ci.backends.kserve.options import service_name as name_of
 
     return name_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from mlops_ci.backends.local_forge import LocalForge
+from mlops_ci.backends.local_forge.forge import LocalForge
 from mlops_ci.io.git_write import Person
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.ports.forge import Forge

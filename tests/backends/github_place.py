@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.github_forge import GitHubForge
+from mlops_ci.backends.github.forge import GitHubForge
 from mlops_ci.io import clock
 from mlops_ci.records.github import Access, TokenKind
 from tests.digests.repository import Repository

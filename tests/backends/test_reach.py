@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends import dvc_reach, mlflow_reach
-from mlops_ci.backends.dvc_command import DvcCommand
+from mlops_ci.backends.dvc import reach as dvc_reach
+from mlops_ci.backends.dvc.command import DvcCommand
+from mlops_ci.backends.mlflow import reach as mlflow_reach
 from mlops_ci.errors import BackendError, PipelineError, UsageError
 from mlops_ci.io import process
 from mlops_ci.records.doctor import RemoteFacts

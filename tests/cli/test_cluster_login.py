@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.kserve_target import KserveTarget
+from mlops_ci.backends.kserve.target import KserveTarget
 from mlops_ci.cli import wiring
 from mlops_ci.config.load import load_bytes
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.local_forge import LocalForge
+from mlops_ci.backends.local_forge.forge import LocalForge
 from mlops_ci.cli.main import run
 from mlops_ci.errors import ForgeConflict
 from mlops_ci.io.workspace import Workspace

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.local_forge import LocalForge
+from mlops_ci.backends.local_forge.forge import LocalForge
 from mlops_ci.cli import wiring
 from mlops_ci.cli.main import run
 from mlops_ci.config.load import load
@@ -55,7 +55,7 @@ def test_a_repository_name_without_a_token_is_not_enough(
 
 @pytest.mark.usefixtures("reachable")
 def test_github_where_it_can_be_reached(repository: Repository) -> None:
-    from mlops_ci.backends.github_forge import GitHubForge
+    from mlops_ci.backends.github.forge import GitHubForge
 
     for forge in ("", "auto", "github"):
         found = wiring.forge(configured(repository, forge))

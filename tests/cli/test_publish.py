@@ -11,8 +11,8 @@ import pytest
 from mlops_ci.cli.main import run
 from mlops_ci.records.codec import encode
 from mlops_ci.records.results import Check, Origin, StageResult, Status
+from tests.backends.github.test_runs import from_fork, ran
 from tests.backends.github_place import TOKEN, GitHubPlace, place, still
-from tests.backends.test_github_runs import from_fork, ran
 from tests.cli.job_log import commands
 from tests.github.hub import Pull, Run
 from tests.io.test_archive import packed

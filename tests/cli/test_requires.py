@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.mlflow_registry import MlflowRegistry
-from mlops_ci.backends.mlflow_tracker import MlflowTracker
+from mlops_ci.backends.mlflow.registry import MlflowRegistry
+from mlops_ci.backends.mlflow.tracker import MlflowTracker
 from mlops_ci.cli.main import run
 from mlops_ci.config import release_file
 from mlops_ci.config.types import Model

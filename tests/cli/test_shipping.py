@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends import served_note
+from mlops_ci.backends.keeper import served_note
 from mlops_ci.cli.main import run
 from mlops_ci.config import release_file
 from mlops_ci.records.codec import encode

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from mlops_ci.backends.github.api import Api
-from mlops_ci.backends.github_reviewing import GitHubReviewing
+from mlops_ci.backends.github.reviewing import GitHubReviewing
 from mlops_ci.cli.showing import inside, marker, publish
 from mlops_ci.records.forge import PullRequest
 from mlops_ci.records.results import Origin, StageResult, Status

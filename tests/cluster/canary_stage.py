@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.kserve_canary import KserveCanaryTarget
+from mlops_ci.backends.kserve.canary import KserveCanaryTarget
 from mlops_ci.config.types import Environment
 from mlops_ci.records.canary import Canary
 from mlops_ci.records.models import Release

@@ -15,7 +15,10 @@ STEPS = ("Lease._write", "Deploying._rows", "Service.apply", "Deploying._follow"
 KILLED = """\
 import os, signal, sys
 from pathlib import Path
-from mlops_ci.backends import kserve_record, kserve_service, kserve_target, kube_lease
+from mlops_ci.backends.kserve import record as kserve_record
+from mlops_ci.backends.kserve import service as kserve_service
+from mlops_ci.backends.kserve import target as kserve_target
+from mlops_ci.backends.kserve import kube_lease
 from tests.backends.toys import releases_of
 from tests.cluster.kserve_stage import imaged, stage_of, target_of
 from tests.cluster.cluster import Cluster, Namespace

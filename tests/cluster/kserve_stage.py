@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.kserve_options import service_name
-from mlops_ci.backends.kserve_target import KserveTarget
+from mlops_ci.backends.kserve.options import service_name
+from mlops_ci.backends.kserve.target import KserveTarget
 from mlops_ci.config.types import Environment
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import ENVIRONMENT, Stage

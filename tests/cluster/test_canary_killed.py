@@ -21,7 +21,7 @@ from tests.e2e.paused import paused
 from tests.e2e.person import Person
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-MOVED = "before mlops_ci.backends.kserve_canary:_recorded"  # the cluster has it, and nobody has written it down
+MOVED = "before mlops_ci.backends.kserve.canary:_recorded"  # the cluster has it, and nobody has written it down
 CONFIG = """\
 version: 1
 models:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.mlflow_registry import MlflowRegistry
+from mlops_ci.backends.mlflow.registry import MlflowRegistry
 from mlops_ci.backends.prometheus_traffic import PrometheusTraffic
 from mlops_ci.config import release_file
 from mlops_ci.config.canary import policy

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.kserve_options import KserveOptions
-from mlops_ci.backends.kserve_rights import look, rights
-from mlops_ci.backends.kube_client import ClusterDown, KubeClient
+from mlops_ci.backends.kserve.kube_client import ClusterDown, KubeClient
+from mlops_ci.backends.kserve.options import KserveOptions
+from mlops_ci.backends.kserve.rights import look, rights
 from mlops_ci.cli.main import run
 from mlops_ci.records.doctor import Right
 from tests.backends.deployer_contract import ENVIRONMENT

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.backends import kube_client
-from mlops_ci.backends.kserve_service import Service
-from mlops_ci.backends.kserve_target import Deploying
-from mlops_ci.backends.kube_client import ClusterDown, KubeClient, Refused
-from mlops_ci.backends.kube_lease import Lease
+from mlops_ci.backends.kserve import kube_client
+from mlops_ci.backends.kserve.kube_client import ClusterDown, KubeClient, Refused
+from mlops_ci.backends.kserve.kube_lease import Lease
+from mlops_ci.backends.kserve.service import Service
+from mlops_ci.backends.kserve.target import Deploying
 from mlops_ci.errors import BackendError
 from tests.backends.deployer_contract import Stage
 from tests.cluster.cluster import Cluster, Namespace

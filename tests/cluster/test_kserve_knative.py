@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.kserve_target import KserveTarget
+from mlops_ci.backends.kserve.target import KserveTarget
 from mlops_ci.errors import GateFailed
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import DeployerContract, Stage

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlops_ci.backends.kserve_target import KserveTarget
+from mlops_ci.backends.kserve.target import KserveTarget
 from mlops_ci.errors import BackendError, GateFailed
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import ENVIRONMENT, DeployerContract, Stage

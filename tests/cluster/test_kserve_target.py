@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.backends import kserve_schema
-from mlops_ci.backends.kserve_manifest import release_of, render
-from mlops_ci.backends.kserve_options import KserveOptions
-from mlops_ci.backends.kserve_target import KserveTarget
+from mlops_ci.backends.kserve import schema as kserve_schema
+from mlops_ci.backends.kserve.manifest import release_of, render
+from mlops_ci.backends.kserve.options import KserveOptions
+from mlops_ci.backends.kserve.target import KserveTarget
 from mlops_ci.errors import BackendError, ConfigError, GateFailed
 from mlops_ci.records.models import Release
 from tests.backends.deployer_contract import ENVIRONMENT, DeployerContract, Stage

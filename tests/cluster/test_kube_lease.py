@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.kube_client import KubeClient
-from mlops_ci.backends.kube_lease import Lease
+from mlops_ci.backends.kserve.kube_client import KubeClient
+from mlops_ci.backends.kserve.kube_lease import Lease
 from mlops_ci.errors import BackendError
 from tests.backends.toys import until
 from tests.cluster.cluster import Cluster, Namespace
@@ -18,8 +18,8 @@ from tests.cluster.cluster import Cluster, Namespace
 pytestmark = pytest.mark.slow
 HOLD = """\
 import sys
-from mlops_ci.backends.kube_client import KubeClient
-from mlops_ci.backends.kube_lease import Lease
+from mlops_ci.backends.kserve.kube_client import KubeClient
+from mlops_ci.backends.kserve.kube_lease import Lease
 client = KubeClient.open(kubeconfig=sys.argv[1], context="")
 with Lease(client=client, namespace=sys.argv[2], name="toy", seconds=2).held(lambda line: None):
     print("held", flush=True)

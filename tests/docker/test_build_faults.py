@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.backends.image_builder import ImageBuilder
-from mlops_ci.backends.mlflow_registry import MlflowRegistry
-from mlops_ci.backends.mlflow_tracker import MlflowTracker
+from mlops_ci.backends.image.builder import ImageBuilder
+from mlops_ci.backends.mlflow.registry import MlflowRegistry
+from mlops_ci.backends.mlflow.tracker import MlflowTracker
 from mlops_ci.config.types import Model
 from mlops_ci.io import http
 from mlops_ci.io.workspace import Workspace

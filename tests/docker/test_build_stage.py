@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.image_builder import ImageBuilder
+from mlops_ci.backends.image.builder import ImageBuilder
 from mlops_ci.config.types import Model
 from mlops_ci.errors import StaleError
 from mlops_ci.ports.building import BuildJob, Built

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.backends.docker_target import docker_target
-from mlops_ci.backends.keeper_client import KeeperClient
-from mlops_ci.backends.keeper_target import KeeperTarget
+from mlops_ci.backends.docker.target import docker_target
+from mlops_ci.backends.keeper.client import KeeperClient
+from mlops_ci.backends.keeper.target import KeeperTarget
 from mlops_ci.errors import BackendError, ConfigError, GateFailed
 from mlops_ci.io import http
 from mlops_ci.records.codec import decode, encode
@@ -208,7 +208,8 @@ def test_a_container_that_never_started_goes_with_the_next_deployment(daemon: Da
 KILLED = """\
 import os, signal, sys
 from pathlib import Path
-from mlops_ci.backends import docker_target, keeper_target
+from mlops_ci.backends.docker import target as docker_target
+from mlops_ci.backends.keeper import target as keeper_target
 from tests.docker.test_docker_target import stage_of
 
 def die(*_, **__):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.backends.image_builder import ImageBuilder
-from mlops_ci.backends.image_labels import MODEL_DIGEST, OCI, tag_of
+from mlops_ci.backends.image.builder import ImageBuilder
+from mlops_ci.backends.image.labels import MODEL_DIGEST, OCI, tag_of
 from mlops_ci.errors import BackendError, ConfigError, StaleError
 from mlops_ci.io import http
 from tests.docker.builds import Source, few, job

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.image_builder import ImageBuilder
+from mlops_ci.backends.image.builder import ImageBuilder
 from mlops_ci.io import http
 from mlops_ci.serving.code import REQUIREMENTS
 from tests.docker.builds import LOADER, MLMODEL, SERVES, Source, job

@@ -24,12 +24,12 @@ from tests.processes import working_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
 NOWHERE = "127.0.0.1:9"  # where nobody listens
-BUILDER = "mlops_ci.backends.image_builder"
+BUILDER = "mlops_ci.backends.image.builder"
 STEPS = (
     f"before {BUILDER}:ImageBuilder.build",  # registered, and nothing built
     f"after {BUILDER}:_push",
     "before mlops_ci.stages.deploy:apply",  # built, and nothing served
-    "after mlops_ci.backends.keeper_client:KeeperClient.start",
+    "after mlops_ci.backends.keeper.client:KeeperClient.start",
     "after mlops_ci.stages.deploy:apply",  # served, and nothing proposed
 )
 TRAIN = f"""\

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.image_builder import ImageBuilder
+from mlops_ci.backends.image.builder import ImageBuilder
 from mlops_ci.config.types import Model
 from mlops_ci.io import http
 from mlops_ci.io.workspace import Workspace

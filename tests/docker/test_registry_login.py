@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.image_daemon import connected, follow
+from mlops_ci.backends.image.daemon import connected, follow
 from mlops_ci.errors import BackendError, ConfigError
 from tests.docker import daemon as parts
 from tests.docker.daemon import Daemon

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.backends.kept_model import python_of
-from mlops_ci.backends.kserve_options import service_name
+from mlops_ci.backends.keeper.kept_model import python_of
+from mlops_ci.backends.kserve.options import service_name
 from mlops_ci.io import http
 from mlops_ci.stages.smoke import same
 from tests.cluster.cluster import Cluster, Namespace

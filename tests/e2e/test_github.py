@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.github_forge import GitHubForge
+from mlops_ci.backends.github.forge import GitHubForge
 from tests.backends.github_place import PEOPLE, TOKEN, GitHubPlace, github
 from tests.e2e.person import Person
 from tests.e2e.toy import config

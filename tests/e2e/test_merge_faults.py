@@ -29,13 +29,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
 BACKENDS = "mlops_ci.backends"
 CREATE = "mlflow:MlflowClient.create_model_version"
 RESULT = "mlops_ci.io.workspace:Workspace.write_result"
-BRING = f"{BACKENDS}.kept_releases:KeptReleases.bring"
+BRING = f"{BACKENDS}.keeper.kept_releases:KeptReleases.bring"
 UP, START, SWITCH = (
-    f"{BACKENDS}.keeper_client:{name}" for name in ("KeeperClient.up", "KeeperClient.start", "Starting.switch")
+    f"{BACKENDS}.keeper.client:{name}" for name in ("KeeperClient.up", "KeeperClient.start", "Starting.switch")
 )
-NOTE = f"{BACKENDS}.keeper_target:KeeperTarget._note"
+NOTE = f"{BACKENDS}.keeper.target:KeeperTarget._note"
 JOURNAL, ALIAS = (f"mlflow:MlflowClient.{name}" for name in ("set_registered_model_tag", "set_registered_model_alias"))
-PUSH, OPEN = (f"{BACKENDS}.local_forge:LocalForge.{name}" for name in ("push", "open"))
+PUSH, OPEN = (f"{BACKENDS}.local_forge.forge:LocalForge.{name}" for name in ("push", "open"))
 SKOPS = "    serving: {formats: [skops, onnx]}\n"
 CHAINS = {
     "register": (

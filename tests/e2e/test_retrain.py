@@ -108,7 +108,7 @@ def killed_on_its_way(toy: Person) -> None:
     for step in (
         "before mlops_ci.cli.train:stage_function",
         "before mlops_ci.cli.evaluate:stage_function",
-        "before mlops_ci.backends.local_forge:LocalForge.open",
+        "before mlops_ci.backends.local_forge.forge:LocalForge.open",
     ):
         with paused(toy, step, "retrain"):
             assert pulls(toy) == []

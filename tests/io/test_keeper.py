@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.backends.keeper_client import Conversation, KeeperClient, NotReady
+from mlops_ci.backends.keeper.client import Conversation, KeeperClient, NotReady
 from mlops_ci.errors import BackendError
 from mlops_ci.io import keeper as script
 

@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.backends.github_forge import GitHubForge
+from mlops_ci.backends.github.forge import GitHubForge
 from mlops_ci.records.forge import NewPull
 from mlops_ci.records.github import TokenKind
 from tests.backends.github_place import PEOPLE, TOKEN, GitHubPlace, github

@@ -16,9 +16,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from mlops_ci.backends.batch_input import open_rows
-from mlops_ci.backends.batch_output import open_output
-from mlops_ci.backends.scorer import SubprocessScorer
+from mlops_ci.backends.scoring.batch_input import open_rows
+from mlops_ci.backends.scoring.batch_output import open_output
+from mlops_ci.backends.scoring.scorer import SubprocessScorer
 from mlops_ci.config.types import Model
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.io.workspace import Workspace

@@ -6,8 +6,8 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_ci.backends.mlflow_registry import MlflowRegistry
-from mlops_ci.backends.mlflow_tracker import MlflowTracker
+from mlops_ci.backends.mlflow.registry import MlflowRegistry
+from mlops_ci.backends.mlflow.tracker import MlflowTracker
 from mlops_ci.digests.directory import digest_directory
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_ci.backends.holdouts import FileHoldouts
-from mlops_ci.backends.mlflow_registry import MlflowRegistry
-from mlops_ci.backends.mlflow_tracker import MlflowTracker
-from mlops_ci.backends.scorer import SubprocessScorer
-from mlops_ci.backends.server_trial import LocalServerTrial
+from mlops_ci.backends.data.holdouts import FileHoldouts
+from mlops_ci.backends.mlflow.registry import MlflowRegistry
+from mlops_ci.backends.mlflow.tracker import MlflowTracker
+from mlops_ci.backends.scoring.scorer import SubprocessScorer
+from mlops_ci.backends.scoring.server_trial import LocalServerTrial
 from mlops_ci.backends.uv_environments import UvEnvironments
 from mlops_ci.config.types import Evaluate, Gate, MetricSpec, Model, Train
 from mlops_ci.digests.directory import digest_directory, digest_file

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.backends.image_builder import ImageBuilder
+from mlops_ci.backends.image.builder import ImageBuilder
 from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import BackendError, ConfigError, StaleError
 from mlops_ci.records.plans import Action

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from mlops_ci.backends.mlflow_registry import MlflowRegistry
-from mlops_ci.backends.mlflow_tracker import MlflowTracker
+from mlops_ci.backends.mlflow.registry import MlflowRegistry
+from mlops_ci.backends.mlflow.tracker import MlflowTracker
 from mlops_ci.errors import BackendError
 from mlops_ci.ports.tracking import TrainedModel
 from mlops_ci.records.canary import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mlops_ci.backends.github.api import Api
-from mlops_ci.backends.github_reviewing import GitHubReviewing
+from mlops_ci.backends.github.reviewing import GitHubReviewing
 from mlops_ci.config.types import Environment
 from mlops_ci.errors import GateFailed, StaleError, UsageError
 from mlops_ci.ports.reviewing import Reviewing

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_ci.backends import duck_rows
-from mlops_ci.backends.production_rows import open_production
+from mlops_ci.backends.watch import duck_rows
+from mlops_ci.backends.watch.production_rows import open_production
 from mlops_ci.cli.drift_former import Former, still
 from mlops_ci.errors import BackendError, DataError
 from mlops_ci.io import clock

@@ -16,9 +16,9 @@ import pytest
 import sqlalchemy
 from pyarrow import fs
 
-from mlops_ci.backends import spool
-from mlops_ci.backends.production_rows import open_production
-from mlops_ci.backends.sql_source import SqlSource
+from mlops_ci.backends.data import spool
+from mlops_ci.backends.data.sql_source import SqlSource
+from mlops_ci.backends.watch.production_rows import open_production
 from mlops_ci.config.types import Labels
 from mlops_ci.errors import DataError
 from mlops_ci.evaluation.distances import fine

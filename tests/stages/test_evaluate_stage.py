@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from mlops_ci.backends.scorer import SubprocessScorer
+from mlops_ci.backends.scoring.scorer import SubprocessScorer
 from mlops_ci.config.types import Environment, Gate, MetricSpec, Override, Serving, Slice
 from mlops_ci.errors import ConfigError, DataError, StageFailed
 from mlops_ci.ports.scoring import ScoringJob

@@ -21,7 +21,7 @@ CHILD = """\
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, os.getcwd())
-from mlops_ci.backends.local_forge import LocalForge
+from mlops_ci.backends.local_forge.forge import LocalForge
 from mlops_ci.io import git_write
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.stages.living import keep, withdraw

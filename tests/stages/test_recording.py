@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.backends.holdouts import FileHoldouts
-from mlops_ci.backends.mlflow_tracker import MlflowTracker
-from mlops_ci.backends.scorer import SubprocessScorer
+from mlops_ci.backends.data.holdouts import FileHoldouts
+from mlops_ci.backends.mlflow.tracker import MlflowTracker
+from mlops_ci.backends.scoring.scorer import SubprocessScorer
 from mlops_ci.backends.uv_environments import UvEnvironments
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.stages.scoring import Bench, environment_of

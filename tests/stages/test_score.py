@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mlops_ci.backends import scorer
+from mlops_ci.backends.scoring import scorer
 from mlops_ci.errors import BackendError, DataError, StageFailed, UsageError
 from mlops_ci.io import process
 from mlops_ci.stages import score

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from pyarrow import fs
 
-from mlops_ci.backends.sql_source import SqlSource
+from mlops_ci.backends.data.sql_source import SqlSource
 from mlops_ci.errors import BackendError, DataError, UsageError
 from mlops_ci.stages import score
 from tests.backends.object_store import BUCKET, s3
@@ -79,7 +79,7 @@ def test_a_database_is_asked_once(
 ) -> None:
     import sqlalchemy
 
-    from mlops_ci.backends import spool
+    from mlops_ci.backends.data import spool
 
     monkeypatch.setattr(spool, "QUERY_ROWS", 400)
     place = request.getfixturevalue("postgres") if kind == "postgresql" else desk.home

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlops_ci.backends.gx_validator import GreatExpectations
-from mlops_ci.backends.sources import open_source
+from mlops_ci.backends.data.sources import open_source
+from mlops_ci.backends.gx.validator import GreatExpectations
 from mlops_ci.config.types import Dataset, Model
 from mlops_ci.errors import ConfigError
 from mlops_ci.records.codec import decode

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_ci.backends.production_rows import open_production
-from mlops_ci.backends.training_data import DuckTrainingData
+from mlops_ci.backends.watch.production_rows import open_production
+from mlops_ci.backends.watch.training_data import DuckTrainingData
 from mlops_ci.config.types import Drift, Evaluate, MetricSpec, Model
 from mlops_ci.ports.drift import Distances
 from mlops_ci.records.codec import decode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from mlops_ci.backends.kserve_options import service_name
+from mlops_ci.backends.kserve.options import service_name
 from mlops_ci.config.load import load_bytes
 from mlops_ci.config.types import Config
 from mlops_ci.records.setting_up import Setup

@@ -1,0 +1,1 @@
+"""Data sets and holdouts: read, counted, profiled."""

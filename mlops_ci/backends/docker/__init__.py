@@ -1,0 +1,1 @@
+"""Releases served as containers of this machine."""

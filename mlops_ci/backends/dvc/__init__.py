@@ -1,0 +1,1 @@
+"""DVC, by its command line."""

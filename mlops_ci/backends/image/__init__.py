@@ -1,0 +1,1 @@
+"""Images: put together, built and pushed with Docker."""

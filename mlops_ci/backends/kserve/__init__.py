@@ -1,0 +1,1 @@
+"""Releases served by KServe."""

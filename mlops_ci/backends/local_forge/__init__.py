@@ -1,0 +1,1 @@
+"""The forge in the repository itself."""

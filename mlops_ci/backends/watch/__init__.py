@@ -1,0 +1,1 @@
+"""Production beside a reference: rows, distances, and the engine for both."""
