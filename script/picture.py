@@ -18,6 +18,8 @@ from pathlib import Path
 import cmarkgfm
 import demo
 from cmarkgfm.cmark import Options
+from playing import edits
+from playing.repository import IDENTITY, MODEL, Demo
 from playwright.sync_api import sync_playwright
 
 from mlops_ci.cli.surroundings import settle
@@ -55,24 +57,21 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A comment<
 
 def judged(home: Path) -> None:
     """The demo's first two pull requests: a first model, merged, and a better one on top of it."""
-    played = demo.Demo(home)
+    played = Demo(home)
     try:
-        played.git("init", "-q", "-b", "main")
-        (home / "README.md").write_text("# Flight delays\n", encoding="utf-8")
-        played.git("add", "-A")
-        played.git("commit", "-qm", "Start the repository")
-        played.pull_request(1, "Bring the first model", "first-model", demo.bring_the_example, expect=0)
+        demo.begin(played)
+        played.pull_request(1, "Bring the first model", "first-model", edits.bring_the_example, expect=0)
         played.merge("first-model")
-        played.promote(1)
-        played.pull_request(2, "Let the trees grow", "grow", demo.params(iterations=40, leaves=15), expect=0)
+        played.promote()
+        played.pull_request(2, "Let the trees grow", "grow", edits.params(iterations=40, leaves=15), expect=0)
     finally:
         played.stop()
 
 
 def comment_of(home: Path) -> str:
     """The comment on what was judged last in a repository."""
-    (model,) = collect(Workspace(home), [demo.MODEL]).models
-    about = About(head=model.results[0].origin.commit, pull=2, expected=(demo.MODEL,), run_url=RUN)
+    (model,) = collect(Workspace(home), [MODEL]).models
+    about = About(head=model.results[0].origin.commit, pull=2, expected=(MODEL,), run_url=RUN)
     return comment.render(Report(models=(model,)), about)
 
 
@@ -111,10 +110,10 @@ def draw(text: str, into: Path, picture: Path) -> None:
 
 def main() -> int:
     """`picture.py [REPOSITORY [PICTURE]]`: of a repository that was judged already, or of the demo's second request."""
-    os.environ.update(demo.IDENTITY)
+    os.environ.update(IDENTITY)
     settle(os.environ)
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(sys.argv[1]) if sys.argv[1:] else Path(folder, demo.MODEL)
+        home = Path(sys.argv[1]) if sys.argv[1:] else Path(folder, MODEL)
         if not sys.argv[1:]:
             home.mkdir()
             judged(home)

@@ -23,7 +23,12 @@ from tests.digests.repository import Repository
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PLAYED = {"docs/local.md", "docs/promotion.md", "docs/rollback.md"}  # tests/examples: the demo prints what they show
+PLAYED = {
+    "docs/local.md",
+    "docs/promotion.md",
+    "docs/retrain.md",
+    "docs/rollback.md",
+}  # tests/examples: the demo prints what they show
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 

@@ -1,0 +1,1 @@
+"""What script/demo plays, part by part."""
