@@ -145,8 +145,9 @@ def watched(demo: Demo, *, github: bool, keep: bool) -> int:
 
                 demo.pulls = around.enter_context(at_github(demo))
             play(demo)
-            summary(demo, kept=keep)
             code, remains = 0, Remains.ALL if keep else Remains.REPORTS
+            if keep:
+                summary(demo, kept=True)
             if keep and github:
                 print("GitHub's server is part of this, and waits: Ctrl-C stops and removes everything", flush=True)
                 signal.pause()
@@ -157,6 +158,8 @@ def watched(demo: Demo, *, github: bool, keep: bool) -> int:
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             clean(demo, remains)
+    if remains is Remains.REPORTS:
+        summary(demo, kept=False)
     return code
 
 
