@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from mlops_ci.backends.github_forge import GitHubForge
+from mlops_ci.backends.github.forge import GitHubForge
 from mlops_ci.records.forge import NewPull
 from mlops_ci.records.github import Access, TokenKind
 from playing.repository import MODEL, Demo
