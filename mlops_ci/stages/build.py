@@ -4,23 +4,27 @@ where the model lies. A version says it once, and for good: what is changed in `
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_ci.config.types import Model
-from mlops_ci.errors import ConfigError
+from mlops_ci.errors import ConfigError, GateFailed
 from mlops_ci.io import files
 from mlops_ci.io.workspace import Workspace
 from mlops_ci.ports.building import Builder, BuildJob, Built, Described
 from mlops_ci.ports.say import Say
-from mlops_ci.ports.tracking import Registry, Tracker
+from mlops_ci.ports.scoring import ServableModel, ServerTrial
+from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.building import BuildDetails, Image
 from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Release, Version
 from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.stages.deploy import release_of
+from mlops_ci.stages.scoring import Home, environment_of
+from mlops_ci.stages.server_settings import server_settings
 from mlops_ci.stages.stored import MODEL, bring_model, described
 
 STAGE = "build"
@@ -30,16 +34,16 @@ FETCHED = ("s3://", "gs://", "https://", "http://", "hf://", "pvc://", "webhdfs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Yard:
-    """What building needs from outside. `requirements` and `server_code` are the model server's; `source` is the
-    repository's URL, '' where it has none."""
+class Yard(Home):
+    """What building needs from outside. `requirements` and `server_code` are the model server's, and `trial` asks it
+    about a model's files; `source` is the repository's URL, '' where it has none."""
 
-    tracker: Tracker
     registry: Registry
     builder: Builder
     workspace: Workspace
     requirements: Sequence[str]
     server_code: Callable[[Path], object]
+    trial: ServerTrial
     source: str = ""
 
 
@@ -116,10 +120,13 @@ def plan(model: Model, version: Version, yard: Yard) -> Plan:
 def apply(planned: Plan, yard: Yard, *, say: Say) -> StageResult:
     """Carry the plan out; twice is the same as once. What a version is packed into is written down last.
 
-    Raises as `plan` and Builder.build do, and StaleError where another run packed the version otherwise meanwhile.
+    Raises as `plan` and Builder.build do, StaleError where another run packed the version otherwise meanwhile, and
+    GateFailed where KServe would load a file itself that `serving.formats` does not allow.
     """
     model, version = planned.model, planned.version
     details = BuildDetails(version=version.number, model_digest=version.model_digest, how="recorded")
+    if model.build.get("mode") == "none" and not version.tags.get("image_digest"):
+        _look(model, version, yard, say)
     if _packed(version.tags):
         return _result(model, version, details)
     if planned.storage_uri:
@@ -139,6 +146,36 @@ def apply(planned: Plan, yard: Yard, *, say: Say) -> StageResult:
         sbom=told,
     )
     return _result(model, _name(version, built.image, yard), details)
+
+
+def _look(model: Model, version: Version, yard: Yard, say: Say) -> None:
+    """KServe's own runtime knows nothing of `serving.formats`, so the files are looked at before it is told of them.
+
+    Each time, since the formats may be fewer than when the version was noted.
+    """
+    settings = server_settings(model)
+    if "formats" not in settings:
+        return
+    scratch = yard.workspace.scratch(model.name, "build-check")
+    shutil.rmtree(scratch / "fetched", ignore_errors=True)  # files of another model would change the digest
+    directory = bring_model(version.run_id, version.model_digest, scratch / "fetched", tracker=yard.tracker)
+    refused = yard.trial.refusal(
+        ServableModel(
+            name=model.name,
+            model_directory=directory.resolve(),
+            model_digest=version.model_digest,
+            settings=settings,
+        ),
+        interpreter=environment_of(version.run_id, yard, scratch, say),
+        cwd=scratch,
+        log=yard.workspace.log_path(model.name, "build-check"),
+    )
+    if refused:
+        raise GateFailed(
+            refused,
+            hint="with build: {mode: none} KServe loads the files itself, and heeds no serving.formats",
+            docs="build.md#without-docker",
+        )
 
 
 def _name(version: Version, image: Image, yard: Yard) -> Version:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from mlops_ci.backends.image.builder import ImageBuilder
 from mlops_ci.config.types import Environment, Model
-from mlops_ci.errors import BackendError, ConfigError, StaleError
+from mlops_ci.errors import BackendError, ConfigError, GateFailed, StaleError
 from mlops_ci.records.plans import Action
 from mlops_ci.stages import build
 from tests.stages.building import Registered, registered
@@ -46,6 +47,24 @@ def test_without_an_image_the_version_says_where_its_model_lies(place: Registere
     assert again.step.action is Action.DONE
     assert again.step.what.startswith("version 1 has no image: KServe's storage initializer fetches")
     assert build.apply(again, place.yard, say=lambda line: None).details["how"] == "recorded"
+
+
+def test_files_that_kserve_would_load_itself_are_looked_at_first(tmp_path: Path) -> None:
+    down = ImageBuilder(cache=tmp_path / "cache", environ={"DOCKER_HOST": f"unix://{tmp_path}/no.sock"})
+    place = registered(tmp_path, builder=down, extra={"model/model.pkl": b"cposix\ngetpid\n(tR."})
+    none = model(place.root, {"mode": "none"}, "local")
+    strict = replace(none, serving={"formats": ["skops"]})
+    for _ in range(2):
+        planned = build.plan(strict, place.now(), place.yard)
+        with pytest.raises(GateFailed, match=r"model\.pkl is a pickle file, which is not allowed here") as told:
+            build.apply(planned, place.yard, say=lambda line: None)
+        assert "heeds no serving.formats" in told.value.hint
+        assert "storage_uri" not in place.now().tags
+    lenient = replace(none, serving={"formats": ["pickle"]})
+    build.apply(build.plan(lenient, place.now(), place.yard), place.yard, say=lambda line: None)
+    assert "storage_uri" in place.now().tags
+    with pytest.raises(GateFailed, match=r"model\.pkl is a pickle file"):
+        build.apply(build.plan(strict, place.now(), place.yard), place.yard, say=lambda line: None)
 
 
 def test_what_a_cluster_cannot_fetch_is_refused(place: Registered) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_ci.cli.wiring.forges import git
+from mlops_ci.cli.wiring.scoring import server_trial
 from mlops_ci.cli.wiring.stores import registry, tracker, user_cache
 from mlops_ci.cli.wiring.training import environments
 from mlops_ci.config.types import Config, Environment
@@ -124,6 +125,9 @@ def yard(config: Config) -> Yard:
     from mlops_ci.stages.build import Yard
 
     return Yard(
+        root=git(config).root,
+        environments=environments(),
+        trial=server_trial(),
         tracker=tracker(config),
         registry=registry(config),
         builder=builder(),
