@@ -23,12 +23,12 @@ from mlops_ci.records.models import Candidate, Judgement, Version
 from mlops_ci.records.results import Check, StageResult, Status, Verdict, status_of
 from mlops_ci.records.training import ParamChange
 from mlops_ci.stages.contest import Contest, hold, unusable
-from mlops_ci.stages.gates import check_gates, settled, unchecked
+from mlops_ci.stages.gates import NOT_LOADED, check_gates, settled, unchecked, unloaded
 from mlops_ci.stages.measuring import Measured, columns_of, measure
 from mlops_ci.stages.overrides import apply_overrides
-from mlops_ci.stages.rules import Rules, rules_of, verify_rules
+from mlops_ci.stages.rules import FORMATS, Rules, rules_of, verify_rules
 from mlops_ci.stages.scoring import SMOKE, Bench, artifact
-from mlops_ci.stages.served import Served, Trial, serve
+from mlops_ci.stages.served import Served, Trial, look, serve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,9 @@ class Question:
 def evaluate(question: Question, *, registry: Registry, bench: Bench, trial: Trial, say: Say) -> StageResult:
     """Judge a candidate, and keep the judgement with its run.
 
-    A holdout that nothing can be judged on, and a champion that can't be scored, are red checks. Raises StageFailed
-    where the candidate can't be scored, DataError or ConfigError for a holdout that is not what the config says.
+    A holdout that nothing can be judged on, a candidate whose files are of a format that is not allowed, which are then
+    not loaded, and a champion that can't be scored, are red checks. Raises StageFailed where the candidate can't be
+    scored, DataError or ConfigError for a holdout that is not what the config says.
     """
     model = question.model
     verify_rules(model, today=question.today, where=question.where)
@@ -65,6 +66,10 @@ def evaluate(question: Question, *, registry: Registry, bench: Bench, trial: Tri
     if reason := unusable(holdout, model.task):
         details = _details(question, holdout, verdict=None, verdict_reason=reason)
         return _judged(question, unchecked(question.rules, reason), details, {}, bench, {})
+    looked = look(model, question.candidate, bench=bench, trial=trial)
+    if looked.against and not _is_waived(question, FORMATS):
+        details = _details(question, holdout, verdict=None, verdict_reason=f"{NOT_LOADED}: {looked.against}")
+        return _judged(question, unloaded(question.rules, looked), details, {}, bench, {})
     overlap = _overlap(question, bench)
     contest = hold(
         model,
@@ -77,11 +82,15 @@ def evaluate(question: Question, *, registry: Registry, bench: Bench, trial: Tri
     )
     say("comparing")
     measured = measure(model, contest, holdout, interpreter=question.interpreter, bench=bench)
-    served = serve(model, question.candidate, contest, bench=bench, trial=trial, say=say)
+    served = serve(model, question.candidate, contest, looked, bench=bench, trial=trial, say=say)
     checks = check_gates(question.rules, contest, measured, overlap, served)
     details = _compared(question, holdout, contest, measured, overlap, served, bench)
     met = {name: item.version.model_digest if item.version else "" for name, item in contest.opponents.items()}
     return _judged(question, checks, details, _predictions(question, contest, holdout, bench), bench, met)
+
+
+def _is_waived(question: Question, gate: str) -> bool:
+    return any(item.gate == gate for item in question.model.overrides)
 
 
 def _overlap(question: Question, bench: Bench) -> Overlap:

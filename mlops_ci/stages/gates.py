@@ -12,24 +12,32 @@ from mlops_ci.records.results import Check, Severity, Status, Verdict
 from mlops_ci.stages.contest import Contest
 from mlops_ci.stages.measuring import Measured
 from mlops_ci.stages.rules import CHAMPION, FORMATS, HOLDOUT, OVERLAP, Rules, environments_of, label_of, name_of
-from mlops_ci.stages.served import Served
+from mlops_ci.stages.served import Looked, Served
 from mlops_ci.stages.signature_gate import signature_check
 
 GATES = "gates"
+NOT_LOADED = "the candidate was not loaded"
 
 
 def unchecked(rules: Rules, reason: str) -> tuple[Check, ...]:
     """Every gate where nothing could be measured: the holdout is red, and so is whatever needed it."""
+    return (_check(HOLDOUT, Status.FAILED, reason, rules.where("holdout")), *_skipped(rules, reason))
+
+
+def unloaded(rules: Rules, looked: Looked) -> tuple[Check, ...]:
+    """Every gate where the candidate was not loaded: that of its files is red, and nothing else was asked."""
+    return (
+        _formats(rules, looked),
+        *(check for check in _skipped(rules, NOT_LOADED) if check.name != FORMATS),
+    )
+
+
+def _skipped(rules: Rules, reason: str) -> Iterator[Check]:
     asked = [(name, gate.severity, place) for name, gate, place in rules.gates]
     asked += [(name, item.severity, place) for name, item, place in rules.slices]
-    return (
-        _check(HOLDOUT, Status.FAILED, reason, rules.where("holdout")),
-        *(
-            _check(name, Status.SKIPPED, f"not checked: {reason}", place, Severity(severity))
-            for name, severity, place in asked
-        ),
-        *(_check(name, Status.SKIPPED, f"not checked: {reason}", place) for name, place in rules.of_serving),
-    )
+    asked += [(name, Severity.FAIL.value, place) for name, place in rules.of_serving]
+    for name, severity, place in asked:
+        yield _check(name, Status.SKIPPED, f"not checked: {reason}", place, Severity(severity))
 
 
 def check_gates(rules: Rules, contest: Contest, found: Measured, overlap: Overlap, served: Served) -> tuple[Check, ...]:
@@ -213,7 +221,7 @@ def _serving(rules: Rules, served: Served) -> Iterator[Check]:
         )
 
 
-def _formats(rules: Rules, served: Served) -> Check:
+def _formats(rules: Rules, served: Looked) -> Check:
     """What the server would say at the deploy, said at the pull request."""
     place = rules.where_in_model("serving.formats")
     if served.refused is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlops_ci.config.types import Model, Serving
@@ -32,51 +32,77 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
-    """`facts` are None where nobody asked for them, or the server could not be measured: `broken` says why. `refused`
-    says which file the server would not load, '' where it would load all; None where nobody looked, or could.
+class Looked:
+    """`refused` says which file the server would not load, '' where it would load all; None where nobody looked, or
+    could: `broken` says why."""
+
+    refused: str | None = None
+    broken: str = ""
+
+    @property
+    def against(self) -> str:
+        """Why the model is not to be loaded, or ''."""
+        return self.refused or self.broken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served(Looked):
+    """`facts` are None where nobody asked for them, or the server could not be measured: `broken` says why.
     `signatures` has what was compared with each champion."""
 
     model_bytes: int = 0
     facts: ServingFacts | None = None
-    broken: str = ""
-    refused: str | None = None
     signatures: tuple[Compared, ...] = ()
 
 
-def serve(model: Model, candidate: Candidate, contest: Contest, *, bench: Bench, trial: Trial, say: Say) -> Served:
-    """Compare the signatures; look at the files where `serving.formats` is set; measure what `evaluate.serving` asks
-    for, with the settings that a deploy would use."""
+def look(model: Model, candidate: Candidate, *, bench: Bench, trial: Trial) -> Looked:
+    """Look at the files where `serving.formats` is set: before anything loads them.
+
+    Raises StaleError where the stored model is not the candidate's.
+    """
+    if "formats" not in server_settings(model):
+        return Looked()
+    job = _job(model, candidate, bench)
+    try:
+        refused = trial.server.refusal(
+            job,
+            interpreter=trial.own(),
+            cwd=bench.workspace.scratch(job.name, "trial"),
+            log=bench.workspace.log_path(job.name, "serve-check"),
+        )
+    except MlopsError as error:
+        return Looked(broken=error.message)
+    return Looked(refused=refused)
+
+
+def serve(
+    model: Model, candidate: Candidate, contest: Contest, looked: Looked, *, bench: Bench, trial: Trial, say: Say
+) -> Served:
+    """Compare the signatures; measure what `evaluate.serving` asks for, with the settings that a deploy would use."""
     assert model.evaluate is not None
-    limits, settings = model.evaluate.serving or Serving(), server_settings(model)
+    limits = model.evaluate.serving or Serving()
     signatures = _signatures(model, candidate, contest, bench) if limits.signature != "ignore" else ()
-    if "formats" not in settings and not limits.measured and limits.size_mb is None:
-        return Served(signatures=signatures)
+    found = Served(refused=looked.refused, broken=looked.against, signatures=signatures)
+    if not limits.measured and limits.size_mb is None:
+        return found
+    job = _job(model, candidate, bench)
+    found = replace(found, model_bytes=size_of(job.model_directory))
+    if not limits.measured or looked.against:
+        return found
+    try:
+        return replace(found, facts=_measure(job, candidate, contest, bench, trial, say))
+    except MlopsError as error:
+        return replace(found, broken=error.message)
+
+
+def _job(model: Model, candidate: Candidate, bench: Bench) -> ServableModel:
     scratch = bench.workspace.scratch(model.name, "candidate")
     directory = model_directory(model, candidate.run_id, candidate.model_digest, bench, scratch)
-    job = ServableModel(
+    return ServableModel(
         name=model.name,
         model_directory=directory.resolve(),
         model_digest=candidate.model_digest,
-        settings=settings,
-    )
-    refused, facts, broken = None, None, ""
-    try:
-        refused = _refusal(job, bench, trial) if "formats" in settings else None
-        broken = refused or ""
-        if limits.measured and not refused:
-            facts = _measure(job, candidate, contest, bench, trial, say)
-    except MlopsError as error:
-        broken = error.message
-    return Served(model_bytes=size_of(directory), facts=facts, broken=broken, refused=refused, signatures=signatures)
-
-
-def _refusal(job: ServableModel, bench: Bench, trial: Trial) -> str:
-    return trial.server.refusal(
-        job,
-        interpreter=trial.own(),
-        cwd=bench.workspace.scratch(job.name, "trial"),
-        log=bench.workspace.log_path(job.name, "serve-check"),
+        settings=server_settings(model),
     )
 
 

@@ -417,7 +417,7 @@ def test_serving_limits(lab: Lab) -> None:
 
 
 def test_a_format_that_the_server_would_refuse_is_red_here(lab: Lab) -> None:
-    """Told from the files, without a server; and what no server would load is not measured."""
+    """Told from the files, without a server; and what no server would load is neither scored nor measured."""
     candidate = lab.train("pickled", "weak")
     result = lab.judge(lab.model("pickled", served={"formats": ["skops"]}, **FIRST), candidate)
     found = checks(result)["serving formats"]
@@ -427,11 +427,25 @@ def test_a_format_that_the_server_would_refuse_is_red_here(lab: Lab) -> None:
     assert found.where == "mlops.yaml: models.pickled.serving.formats"
     limits = Serving(p99_ms=10_000)
     result = lab.judge(lab.model("pickled", served={"formats": ["skops"]}, serving=limits, **FIRST), candidate)
-    assert checks(result)["serving p99_ms <= 10000"].message.startswith("not measured: model.pkl is a pickle file")
+    assert checks(result)["serving p99_ms <= 10000"].message == "not checked: the candidate was not loaded"
     assert "serving it for a moment, to measure" not in lab.said
     result = lab.judge(lab.model("pickled", served={"formats": ["pickle"]}, **FIRST), candidate)
     assert checks(result)["serving formats"].status is Status.PASSED
     assert result.status is Status.PASSED
+
+
+def test_what_may_not_be_loaded_is_not_scored(lab: Lab) -> None:
+    candidate = lab.train("unloaded", "weak", stored=False)
+    strict = {"formats": ["skops"]}
+    result = lab.judge(lab.model("unloaded", served=strict, **FIRST), candidate)
+    assert lab.scored() == []
+    assert [check.name for check in result.checks if check.status is Status.FAILED] == ["serving formats"]
+    assert checks(result)["roc_auc >= 0.6"].message == "not checked: the candidate was not loaded"
+    assert result.reason.startswith("the candidate was not loaded: model.pkl is a pickle file")
+    waived = (Override(gate="serving formats", reason="known", author="ada", expires="2027-01-01"),)
+    result = lab.judge(lab.model("unloaded", served=strict, overrides=waived, **FIRST), candidate)
+    assert lab.scored() == ["candidate"], "who waives the gate has it loaded"
+    assert (result.status, checks(result)["serving formats"].status) == (Status.PASSED, Status.FAILED)
 
 
 def test_the_signature_is_compared_with_the_champions(lab: Lab) -> None:

@@ -16,11 +16,11 @@ from mlops_ci.records.evaluation import Interval, MetricResult, ServingFacts, Sl
 from mlops_ci.records.models import Version
 from mlops_ci.records.results import Check, Severity, Status, Verdict
 from mlops_ci.stages.contest import Contest, Opponent
-from mlops_ci.stages.gates import check_gates
+from mlops_ci.stages.gates import check_gates, unloaded
 from mlops_ci.stages.measuring import Measured
 from mlops_ci.stages.rules import Rules, name_of, numbered
 from mlops_ci.stages.scoring import Scored
-from mlops_ci.stages.served import Served
+from mlops_ci.stages.served import Looked, Served
 from mlops_ci.stages.signatures import Change, Compared
 
 PROBLEM = Problem(task="regression", y=np.zeros(100))
@@ -312,6 +312,24 @@ def test_formats(served: Served, status: Status, message: str) -> None:
     assert (found.status, found.message, found.where) == (status, message, "mlops.yaml:m.serving.formats")
     assert found.red is (status is not Status.PASSED)
     assert "serving formats" not in check(metric=result(), served=served)
+
+
+@pytest.mark.parametrize(
+    ("looked", "status", "message"),
+    [
+        (Looked(refused="m.pkl is a pickle file"), Status.FAILED, "m.pkl is a pickle file"),
+        (Looked(broken="no Python"), Status.ERROR, "not looked at: no Python"),
+    ],
+)
+def test_a_candidate_that_was_not_loaded(looked: Looked, status: Status, message: str) -> None:
+    evaluate = Evaluate(holdout="h", label="y", metrics=(), gates=(Gate(metric="mae", max=1.0),))
+    model = Model(name="m", root=Path("/"), task="regression", evaluate=evaluate, serving={"formats": ["skops"]})
+    first, *others = unloaded(Rules(model=model, where=str, where_in_model=str), looked)
+    assert (first.name, first.status, first.message, looked.against != "") == ("serving formats", status, message, True)
+    assert [item.name for item in others] == ["mae <= 1"]
+    assert {(item.status, item.message) for item in others} == {
+        (Status.SKIPPED, "not checked: the candidate was not loaded")
+    }
 
 
 @pytest.mark.parametrize(
