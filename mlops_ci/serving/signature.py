@@ -43,6 +43,13 @@ class Field:
     label: str | int = ""
     structure: Any = None  # MLflow's type of arrays, objects and maps
 
+    @property
+    def nullable(self) -> bool:
+        """Whether a column may lack some of its values. Of whole numbers MLflow takes no such column at all."""
+        if self.family in ("boolean", "structure") and type(self.structure).__name__ != "AnyType":
+            return not self.required
+        return self.family != "integer"
+
     def datatype(self) -> str:
         """The Open Inference Protocol's name of the type."""
         return datatype(self.dtype)

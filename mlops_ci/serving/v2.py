@@ -12,7 +12,7 @@ from mlops_ci.serving.refusals import Refusal, malformed, wrong
 from mlops_ci.serving.signature import DATATYPES, Field, Signature
 from mlops_ci.serving.untyped import guessed
 from mlops_ci.serving.v1 import fits_shape
-from mlops_ci.serving.values import Array, flatten, typed
+from mlops_ci.serving.values import Array, completed, flatten, typed
 
 Tensor = tuple[str, str, tuple[int, ...], list[Any]]  # name, datatype, shape, flat data
 Columns = dict[str, Array]
@@ -111,7 +111,7 @@ def _columns(tensors: list[Tensor], signature: Signature, refuse_null: bool) -> 
             if tensor[2][1:] not in ((), (1,)):
                 raise wrong(field.name, None, "is a column: its shape must be [n] or [n, 1]", reason="shape")
             found[field.name] = _typed(tensor, field, refuse_null)
-    return found
+    return completed(found, known)
 
 
 def _matrix(tensor: Tensor, signature: Signature, refuse_null: bool) -> Columns:
