@@ -70,6 +70,11 @@ class Signature:
         """Whether every column is a scalar, so that a frame of ours is what MLflow's own enforcement would make."""
         return self.kind == "columns" and all(field.structure is None for field in self.inputs)
 
+    @property
+    def least(self) -> int:
+        """Of how many values a row without names may be: the optional columns at the end may be left out."""
+        return max((place for place, field in enumerate(self.inputs, 1) if field.required), default=1)
+
 
 def datatype(dtype: np.dtype[Any]) -> str:
     """The Open Inference Protocol's name of a numpy type; what has none is text."""

@@ -82,16 +82,21 @@ def _sparse(records: list[dict[str, Any]], known: tuple[Field, ...]) -> dict[str
 
 
 def _lists(rows: list[Any], signature: Signature, refuse_null: bool, order: list[Any] | None = None) -> Columns:
-    """Rows as lists, in the signature's order or that of `order`, column names of which the unknown are dropped."""
+    """Rows as lists, in the signature's order or that of `order`, column names of which the unknown are dropped.
+
+    In the signature's order, all may stop before optional columns at its end.
+    """
     if not rows:
         raise malformed("there are no rows")
-    width = len(order) if order is not None else len(signature.inputs)
+    names = order if order is not None else [field.name for field in signature.inputs]
+    width = len(names)
+    if order is None and type(rows[0]) is list:
+        width = max(signature.least, min(width, len(rows[0])))
     for row, values in enumerate(rows):
         if type(values) is not list or len(values) != width:
             raise wrong("rows", row, f"must be a list of {width} values", reason="shape")
-    columns = list(zip(*rows, strict=True))
-    names = order if order is not None else [field.name for field in signature.inputs]
-    return _typed(dict(zip(names, columns, strict=True)), signature.inputs, refuse_null)
+    columns = zip(*rows, strict=True)
+    return _typed(dict(zip(names, columns, strict=False)), signature.inputs, refuse_null)
 
 
 def _split(value: Any, signature: Signature, refuse_null: bool) -> Columns:
