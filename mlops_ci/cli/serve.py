@@ -83,8 +83,9 @@ def stop(model: str, environment: str, everything: bool, **options: Any) -> int:
     session = open_session(common(options))
     chosen = places(session) if everything else [one(session, model, environment)]
     for item, place, deployer in chosen:
+        serves = deployer.serving(item, place) is not None
         deployer.delete(item, place, sequence=None)
-        session.console.say(f"{item} is not served in {place}")
+        session.console.say(f"{item}: stopped in {place}" if serves else f"{item} is not served in {place}")
     return 0
 
 

@@ -14,8 +14,9 @@ from mlflow import pyfunc
 
 from mlops_ci.errors import BackendError
 from mlops_ci.serving.answers import Output, outputs_of
+from mlops_ci.serving.missing import first_rows, needed
 from mlops_ci.serving.question import UNNAMED, Question
-from mlops_ci.serving.refusals import MODEL_FAILED, malformed
+from mlops_ci.serving.refusals import MODEL_FAILED, Refusal, malformed, wrong
 from mlops_ci.serving.signature import Field, Signature, read_signature
 from mlops_ci.serving.values import Array
 
@@ -47,6 +48,7 @@ class MlflowModel(kserve.Model):  # type: ignore[misc]
         self._direct = _direct(self.pyfunc, self.signature)
         self._labels = {field.name: field.label for field in self.signature.inputs}
         self._index = pd.Index([field.label for field in self.signature.inputs])
+        self._answered: Mapping[str, Array] = {}
         self.ready = True
         return True
 
@@ -65,19 +67,50 @@ class MlflowModel(kserve.Model):  # type: ignore[misc]
         """
         if question.probabilities and self.classes is None:
             raise malformed("this model offers no probabilities")
-        given = self._given(columns)
         try:
-            if self._direct is not None and not question.params:
-                found = self._direct(given)
-            else:
-                found = self.pyfunc.predict(given, params=dict(question.params) or None)
-            outputs = outputs_of(found, self.signature.outputs)
-            if question.probabilities:
-                shares = np.asarray(self.raw.predict_proba(given))
-                outputs.append(Output(name="probabilities", values=shares, parameters={"classes": self.classes}))
+            outputs = self._outputs(columns, question)
         except Exception:
             log.exception("the model failed in predict")
             raise MODEL_FAILED from None
+        if not self._answered and self.signature.kind != "none":
+            self._answered = first_rows(columns)
+        return outputs
+
+    def fault(self, question: Question) -> Refusal:
+        """Why a question that the model failed on is refused: 400 with the column of a value that it needs, or else
+        `MODEL_FAILED`. The model is asked again, with the missing values filled in."""
+
+        inputs = self.signature.inputs if self.signature.kind == "columns" else ()
+
+        def answers(columns: Mapping[str, Array]) -> bool:
+            if inputs:
+                columns = {field.name: columns[field.name] for field in inputs if field.name in columns}
+            try:
+                self._outputs(columns, question)
+            except BaseException:  # a model may end with SystemExit, too
+                return False
+            return True
+
+        given = question.columns
+        absent = {field.name: np.zeros(question.rows, field.dtype) for field in inputs if field.name not in given}
+        found = needed(given, absent, self._answered, answers=answers)
+        if found is None:
+            return MODEL_FAILED
+        name, row = found
+        # Without a signature a column's name is the client's own word, and never told.
+        known = name if self.signature.kind != "none" and name != UNNAMED else "inputs"
+        return wrong(known, row, "has no value, and the model needs one", reason="null")
+
+    def _outputs(self, columns: Mapping[str, Array], question: Question) -> list[Output]:
+        given = self._given(columns)
+        if self._direct is not None and not question.params:
+            found = self._direct(given)
+        else:
+            found = self.pyfunc.predict(given, params=dict(question.params) or None)
+        outputs = outputs_of(found, self.signature.outputs)
+        if question.probabilities:
+            shares = np.asarray(self.raw.predict_proba(given))
+            outputs.append(Output(name="probabilities", values=shares, parameters={"classes": self.classes}))
         return outputs
 
     def _given(self, columns: Mapping[str, Array]) -> Any:

@@ -43,6 +43,13 @@ class Field:
     label: str | int = ""
     structure: Any = None  # MLflow's type of arrays, objects and maps
 
+    @property
+    def nullable(self) -> bool:
+        """Whether a column may lack some of its values. Of whole numbers MLflow takes no such column at all."""
+        if self.family in ("boolean", "structure") and type(self.structure).__name__ != "AnyType":
+            return not self.required
+        return self.family != "integer"
+
     def datatype(self) -> str:
         """The Open Inference Protocol's name of the type."""
         return datatype(self.dtype)
@@ -62,6 +69,11 @@ class Signature:
     def plain(self) -> bool:
         """Whether every column is a scalar, so that a frame of ours is what MLflow's own enforcement would make."""
         return self.kind == "columns" and all(field.structure is None for field in self.inputs)
+
+    @property
+    def least(self) -> int:
+        """Of how many values a row without names may be: the optional columns at the end may be left out."""
+        return max((place for place, field in enumerate(self.inputs, 1) if field.required), default=1)
 
 
 def datatype(dtype: np.dtype[Any]) -> str:

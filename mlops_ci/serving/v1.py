@@ -12,7 +12,7 @@ from mlops_ci.serving.question import UNNAMED, Question, parameters_of, params_o
 from mlops_ci.serving.refusals import malformed, wrong
 from mlops_ci.serving.signature import Field, Signature
 from mlops_ci.serving.untyped import guessed, untyped
-from mlops_ci.serving.values import Array, flatten, typed
+from mlops_ci.serving.values import Array, completed, flatten, typed
 
 BODIES = ("instances", "inputs", "dataframe_split", "dataframe_records")
 Columns = dict[str, Array]
@@ -65,7 +65,7 @@ def _records(records: list[Any], signature: Signature, refuse_null: bool) -> Col
         given: dict[str, Sequence[Any]] = dict(zip((f.name for f in known), zip(*table, strict=True), strict=False))
     except KeyError:
         given = _sparse(records, known)
-    return _typed(given, known, refuse_null)
+    return _typed(given, known, refuse_null, len(records))
 
 
 def _sparse(records: list[dict[str, Any]], known: tuple[Field, ...]) -> dict[str, Sequence[Any]]:
@@ -73,24 +73,30 @@ def _sparse(records: list[dict[str, Any]], known: tuple[Field, ...]) -> dict[str
     given: dict[str, Sequence[Any]] = {}
     for field in known:
         lacking = [row for row, record in enumerate(records) if field.name not in record]
-        if lacking and field.required:
-            raise wrong(field.name, lacking[0], "is missing", reason="missing")
+        if lacking and (field.required or (not field.nullable and len(lacking) < len(records))):
+            words = "is missing" if field.required else "is missing, and other rows have it: this type has no null"
+            raise wrong(field.name, lacking[0], words, reason="missing")
         if len(lacking) < len(records):
             given[field.name] = [record.get(field.name) for record in records]
     return given
 
 
 def _lists(rows: list[Any], signature: Signature, refuse_null: bool, order: list[Any] | None = None) -> Columns:
-    """Rows as lists, in the signature's order or that of `order`, column names of which the unknown are dropped."""
+    """Rows as lists, in the signature's order or that of `order`, column names of which the unknown are dropped.
+
+    In the signature's order, all may stop before optional columns at its end.
+    """
     if not rows:
         raise malformed("there are no rows")
-    width = len(order) if order is not None else len(signature.inputs)
+    names = order if order is not None else [field.name for field in signature.inputs]
+    width = len(names)
+    if order is None and type(rows[0]) is list:
+        width = max(signature.least, min(width, len(rows[0])))
     for row, values in enumerate(rows):
         if type(values) is not list or len(values) != width:
             raise wrong("rows", row, f"must be a list of {width} values", reason="shape")
-    columns = list(zip(*rows, strict=True))
-    names = order if order is not None else [field.name for field in signature.inputs]
-    return _typed(dict(zip(names, columns, strict=True)), signature.inputs, refuse_null)
+    columns = zip(*rows, strict=True)
+    return _typed(dict(zip(names, columns, strict=False)), signature.inputs, refuse_null)
 
 
 def _split(value: Any, signature: Signature, refuse_null: bool) -> Columns:
@@ -164,10 +170,11 @@ def fits_shape(shape: tuple[int, ...], field: Field) -> None:
         raise wrong(field.name, None, f"must be of shape {list(asked)}", reason="shape")
 
 
-def _typed(given: dict[str, Sequence[Any]], known: tuple[Field, ...], refuse_null: bool) -> Columns:
+def _typed(given: dict[str, Sequence[Any]], known: tuple[Field, ...], refuse_null: bool, rows: int = 0) -> Columns:
     for field in known:
         if field.required and field.name not in given:
             raise wrong(field.name, None, "is missing", reason="missing")
-    return {
+    found = {
         field.name: typed(given[field.name], field, refuse_null=refuse_null) for field in known if field.name in given
     }
+    return completed(found, known, rows)

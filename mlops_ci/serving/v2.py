@@ -12,7 +12,7 @@ from mlops_ci.serving.refusals import Refusal, malformed, wrong
 from mlops_ci.serving.signature import DATATYPES, Field, Signature
 from mlops_ci.serving.untyped import guessed
 from mlops_ci.serving.v1 import fits_shape
-from mlops_ci.serving.values import Array, flatten, typed
+from mlops_ci.serving.values import Array, completed, flatten, typed
 
 Tensor = tuple[str, str, tuple[int, ...], list[Any]]  # name, datatype, shape, flat data
 Columns = dict[str, Array]
@@ -111,31 +111,36 @@ def _columns(tensors: list[Tensor], signature: Signature, refuse_null: bool) -> 
             if tensor[2][1:] not in ((), (1,)):
                 raise wrong(field.name, None, "is a column: its shape must be [n] or [n, 1]", reason="shape")
             found[field.name] = _typed(tensor, field, refuse_null)
-    return found
+    return completed(found, known)
 
 
 def _matrix(tensor: Tensor, signature: Signature, refuse_null: bool) -> Columns:
-    """All columns in one tensor, in the signature's order."""
+    """All columns in one tensor, in the signature's order; optional ones at its end may be left out."""
     _, datatype, (_, width), data = tensor
-    if width != len(signature.inputs):
-        raise Refusal(400, f"one tensor for all columns must have {len(signature.inputs)} of them", reason="shape")
-    same = {(field.family, field.dtype, field.required) for field in signature.inputs}
-    if len(same) == 1 and signature.inputs[0].family == "float":
-        values = _floats(tensor, signature, refuse_null)
-        return {field.name: values[:, place] for place, field in enumerate(signature.inputs)}
-    return {
-        field.name: _typed((field.name, datatype, (-1,), data[place::width]), field, refuse_null)
-        for place, field in enumerate(signature.inputs)
-    }
+    least, most = signature.least, len(signature.inputs)
+    if not least <= width <= most:
+        count = f"{most}" if least == most else f"{least} to {most}"
+        raise Refusal(400, f"one tensor for all columns must have {count} of them", reason="shape")
+    given = signature.inputs[:width]
+    same = {(field.family, field.dtype, field.required) for field in given}
+    if len(same) == 1 and given[0].family == "float":
+        values = _floats(tensor, given, refuse_null)
+        found = {field.name: values[:, place] for place, field in enumerate(given)}
+    else:
+        found = {
+            field.name: _typed((field.name, datatype, (-1,), data[place::width]), field, refuse_null)
+            for place, field in enumerate(given)
+        }
+    return completed(found, signature.inputs)
 
 
-def _floats(tensor: Tensor, signature: Signature, refuse_null: bool) -> Array:
+def _floats(tensor: Tensor, given: tuple[Field, ...], refuse_null: bool) -> Array:
     """A matrix of floats in one go; where that fails, column by column, so that the column is named."""
     width = tensor[2][1]
     try:
-        return _typed(tensor, signature.inputs[0], refuse_null, width).reshape(-1, width)
+        return _typed(tensor, given[0], refuse_null, width).reshape(-1, width)
     except Refusal:
-        for place, field in enumerate(signature.inputs):
+        for place, field in enumerate(given):
             _typed((field.name, tensor[1], (-1,), tensor[3][place::width]), field, refuse_null)
         raise
 

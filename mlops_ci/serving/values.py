@@ -29,10 +29,10 @@ WORDS = {
 ACCEPTED: dict[str, frozenset[type]] = {
     "boolean": frozenset({bool}),
     "integer": frozenset({int, float}),
-    "float": frozenset({int, float, NoneType}),
-    "string": frozenset({str, NoneType}),
-    "binary": frozenset({str, NoneType}),
-    "datetime": frozenset({str, NoneType}),
+    "float": frozenset({int, float}),
+    "string": frozenset({str}),
+    "binary": frozenset({str}),
+    "datetime": frozenset({str}),
 }
 EXACT = 2**53  # a float beyond it no longer tells one whole number from the next
 
@@ -45,12 +45,29 @@ def typed(values: Sequence[Any], field: Field, *, refuse_null: bool, per_row: in
     kinds = set(map(type, values))
     accepted = ACCEPTED.get(field.family)
     nulls = NoneType in kinds
-    if nulls and field.required and (refuse_null or field.family in ("boolean", "integer")):
+    if nulls and (not field.nullable or (field.required and refuse_null)):
         raise wrong(field.name, _first(values, lambda value: value is None) // per_row, "is null", reason="null")
-    if accepted is not None and not kinds <= accepted:
-        row = _first(values, lambda value: type(value) not in accepted) // per_row
-        raise wrong(field.name, row, "is null" if values[row * per_row] is None else WORDS[field.family])
+    if accepted is not None and not kinds <= accepted | ({NoneType} if field.nullable else frozenset()):
+        row = _first(values, lambda value: type(value) not in {*accepted, NoneType}) // per_row
+        raise wrong(field.name, row, WORDS[field.family])
     return CONVERT[field.family](values, field, kinds, per_row)
+
+
+def completed(columns: dict[str, Array], known: Sequence[Field], rows: int = 0) -> dict[str, Array]:
+    """All columns, in the signature's order: an optional one that a request does not have is null in every row.
+
+    One that can't be null stays away, as MLflow wants it. `rows` is asked where a request has none of the columns.
+    """
+    if len(columns) == len(known):
+        return columns
+    rows = len(next(iter(columns.values()), ())) or rows
+    found = {}
+    for field in known:
+        if field.name in columns:
+            found[field.name] = columns[field.name]
+        elif field.nullable:
+            found[field.name] = typed([None] * rows, field, refuse_null=False)
+    return found
 
 
 def flatten(value: Any) -> tuple[tuple[int, ...], list[Any]]:
@@ -73,7 +90,7 @@ def _first(values: Sequence[Any], fails: Callable[[Any], bool]) -> int:
 
 
 def _booleans(values: Sequence[Any], field: Field, kinds: set[type], per_row: int) -> Array:
-    return np.array(values, dtype=bool)
+    return _objects(values) if NoneType in kinds else np.array(values, dtype=bool)  # not false for null
 
 
 def _integers(values: Sequence[Any], field: Field, kinds: set[type], per_row: int) -> Array:

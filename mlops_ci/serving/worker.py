@@ -123,7 +123,7 @@ class Worker:
                 raise MODEL_FAILED
         except BaseException as error:
             if len(tasks) == 1:
-                self._refuse(tasks[0], error)
+                self._refuse(tasks[0], self.model.fault(questions[0]) if error is MODEL_FAILED else error)
                 return
             for task in tasks:
                 self._answer([task])

@@ -17,11 +17,13 @@ WIDER = {"integer": ("long", "double"), "long": ("double",), "float": ("double",
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An input, output or parameter: its type in words. `named` is false where its position is its name."""
+    """An input, output or parameter: its type in words. `named` is false where its position is its name, `column` of a
+    tensor."""
 
     kind: str
     required: bool = True
     named: bool = True
+    column: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,10 @@ def read_signature(path: Path) -> Signature:
 def _side(items: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
     return {
         str(item.get("name", place)): Entry(
-            kind=_kind(item), required=bool(item.get("required", True)), named="name" in item
+            kind=_kind(item),
+            required=bool(item.get("required", True)),
+            named="name" in item,
+            column=item.get("type") != "tensor",
         )
         for place, item in enumerate(items)
     }
@@ -104,9 +109,30 @@ def _inputs(before: Side | None, after: Side | None) -> Iterator[Change]:
         if name not in before:
             word = "input" if now.required else "optional input"
             yield Change(text=f"{word} {name} is new", breaks=now.required)
-    kept = [name for name in before if name in after]
-    if kept != [name for name in after if name in before]:
+    yield from _positions(before, after)
+
+
+def _positions(before: Side, after: Side) -> Iterator[Change]:
+    """Rows without names, as the champion's clients send them: all of its columns, in their order.
+
+    They are read the same where those columns come first. What follows is told as new; the server lets optional columns
+    at the end be left out. Tensors come by name.
+    """
+    old, new = list(before), list(after)
+    if [name for name in old if name in after] != [name for name in new if name in before]:
         yield Change(text="the inputs are in another order, in which rows that come as lists are read")
+        return
+    columns = all(entry.column and entry.named for entry in (*before.values(), *after.values()))
+    if not columns or new[: len(old)] == old:
+        return
+    row = f"a row of {len(old)} value{'s' if len(old) != 1 else ''} that comes as a list"
+    least = max((place for place, entry in enumerate(after.values(), 1) if entry.required), default=1)
+    if least <= len(old) <= len(new):
+        was, now = next(pair for pair in zip(old, new, strict=False) if pair[0] != pair[1])
+        yield Change(text=f"{row} is misread: its value for {was} is taken for {now}")
+    else:
+        count = f"{len(new)}" if least == len(new) else f"{least} to {len(new)}"
+        yield Change(text=f"{row} is refused: it must have {count} now")
 
 
 def _outputs(before: Side | None, after: Side | None) -> Iterator[Change]:

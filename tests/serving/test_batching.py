@@ -50,11 +50,20 @@ def test_an_error_stays_with_its_request(told: Running, tmp_path: Path) -> None:
     assert list(map(rows_at_once, [answers[0], answers[3]])) == [1, 1]
 
 
+def test_a_row_without_a_value_fails_its_own_request_only(told: Running, tmp_path: Path) -> None:
+    """The model takes no null of `d` in a call where a row says `whole`: together they fail, alone only one does."""
+    whole, empty = {**scalars(), "s": "whole"}, {**scalars(), "d": None}
+    both = {**whole, "d": None}
+    answers = while_held(told, tmp_path / "hold", [{"instances": [row]} for row in (whole, empty, both, whole)])
+    assert [answer.status for answer in answers] == [200, 200, 400, 200]
+    assert (answers[2].json["field"], answers[2].json["row"]) == ("d", 0)
+
+
 def test_requests_with_other_columns_do_not_share_a_call(told: Running, tmp_path: Path) -> None:
-    bodies = [{"instances": [scalars()]}, {"instances": [{**scalars(), "maybe": 1.0}]}, {"instances": [scalars()]}]
+    bodies = [{"instances": [scalars()]}, {"instances": [{**scalars(), "count": 1}]}, {"instances": [scalars()]}]
     answers = while_held(told, tmp_path / "hold", bodies)
     assert list(map(rows_at_once, answers)) == [2, 1, 2]
-    assert ["maybe" in answer.json["predictions"][0] for answer in answers] == [False, True, False]
+    assert ["count=int64" in answer.json["predictions"][0] for answer in answers] == [False, True, False]
 
 
 def test_health_is_answered_while_the_model_is_at_work(told: Running, tmp_path: Path) -> None:

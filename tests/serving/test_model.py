@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,11 @@ def test_tensors_by_name(load: Any, read: Any, body: Any) -> None:
         ("table", read_v1, {"instances": [{"list": [1, "x"], "place": {"city": "Ulm"}}]}, "'list', row 0"),
         ("table", read_v1, {"instances": [{"list": [1], "place": {"zip": "1"}}]}, "'place', row 0"),
         ("table", read_v1, {"instances": [{"list": [1], "place": 5}]}, "'place', row 0"),
+        ("table", read_v1, {"instances": [{"list": None, "place": {"city": "Ulm"}}]}, "'list', row 0: is null"),
         (
             "table",
             read_v1,
-            {"instances": [{"list": None, "place": {"city": "Ulm"}}], "params": {"scale": "x"}},
+            {"instances": [{"list": [1], "place": {"city": "Ulm"}}], "params": {"scale": "x"}},
             "scale",
         ),
         (
@@ -165,6 +167,22 @@ def test_a_matrix_names_the_column_that_is_wrong(load: Any) -> None:
     with pytest.raises(Refusal) as told:
         read_v2(body, model.signature, refuse_null=True)
     assert (told.value.field, told.value.row) == ("visits", 1)
+
+
+def test_a_column_that_was_left_out_and_is_needed_is_named(load: Any) -> None:
+    """Optional whole numbers have no null: the model does not get the column at all."""
+    model = load("floats")
+    age, visits = model.signature.inputs
+    count = replace(visits, family="integer", dtype=np.dtype(np.int64), required=False)
+    model.signature = replace(model.signature, inputs=(count, age))
+    question = read_v1({"instances": [{"age": 30.5}]}, model.signature, refuse_null=False)
+    with pytest.raises(Refusal) as told:
+        model.answer(question.columns, question)
+    assert told.value.status == 500
+    assert model.fault(question).status == 500  # it would fail with the column, too: the order is another
+    model.signature = replace(model.signature, inputs=(age, count))
+    refusal = model.fault(question)
+    assert (refusal.status, refusal.field, refusal.row) == (400, "visits", 0)
 
 
 @pytest.mark.parametrize("name", ["clicks", "floats", "told"])

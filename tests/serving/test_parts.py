@@ -6,6 +6,7 @@ import ast
 import asyncio
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mlops_ci.serving.receiving import Gone, read_body
 from mlops_ci.serving.refusals import Refusal
 from mlops_ci.serving.signature import Field, Signature
 from mlops_ci.serving.v1 import read_v1
+from mlops_ci.serving.v2 import read_v2
 
 ALLOWED = {
     "numpy",
@@ -89,6 +91,24 @@ def test_a_body_that_is_late_or_large_is_refused(parts: Any, headers: Any, statu
 def test_a_client_that_is_gone_gets_no_answer() -> None:
     with pytest.raises(Gone):
         asyncio.run(body_of([part(b"a", True), {"type": "http.disconnect"}]))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_rows_without_names_may_stop_before_optional_columns_at_the_end(width: int) -> None:
+    fields = [replace(NUMBER, name=name, label=name, required=name not in "ac") for name in "abc"]
+    signature = Signature(kind="columns", inputs=tuple(fields))
+    given = [float(number) for number in range(width)]
+    tensor = {"name": "all", "datatype": "FP64", "shape": [2, width], "data": given * 2}
+    for read, body in ((read_v1, {"instances": [given, given]}), (read_v2, {"inputs": [tensor]})):
+        if width not in (2, 3):
+            with pytest.raises(Refusal, match=r"must be a list of [23] values|must have 2 to 3 of them"):
+                read(body, signature, refuse_null=False)
+            continue
+        found = read(body, signature, refuse_null=False).columns
+        np.testing.assert_array_equal(np.column_stack(list(found.values())), [[0, 1, 2 if width == 3 else np.nan]] * 2)
+        assert list(found) == ["a", "b", "c"]
+    with pytest.raises(Refusal, match="'rows', row 1: must be a list of 2 values"):
+        read_v1({"instances": [[1, 2], [1, 2, 3]]}, signature, refuse_null=False)
 
 
 @pytest.mark.parametrize("refuse", [False, True])

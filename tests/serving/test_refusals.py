@@ -202,6 +202,28 @@ def test_a_client_that_leaves_harms_nobody(clicks: Running) -> None:
     assert clicks.v1({"instances": [GOOD]}).status == 200
 
 
+@pytest.mark.parametrize("field", ["age", "country"])
+def test_a_missing_value_that_the_model_fails_by_is_the_clients_fault(clicks: Running, field: str) -> None:
+    failed = 'mlops_requests_total{protocol="v1",route="predict",status="5xx"}'
+    refused = 'mlops_rejections_total{reason="null"}'
+    before = clicks.metric(failed), clicks.metric(refused)
+    words = {"error": f"'{field}', row 1: has no value, and the model needs one", "field": field, "row": 1}
+    assert clicks.v1({"instances": [GOOD]}).status == 200
+    answer = clicks.v1({"instances": [GOOD, {**GOOD, field: None}], "parameters": {"probabilities": True}})
+    assert (answer.status, answer.json) == (400, words)
+    given = [
+        tensor("age", "FP64", [30.5] * 2),
+        tensor("visits", "INT64", [8, 8]),
+        tensor("country", "BYTES", ["de"] * 2),
+    ]
+    for item in given:
+        item["data"] = [item["data"][0], None] if item["name"] == field else item["data"]
+    answer = clicks.v2({"inputs": given})
+    assert (answer.status, answer.json) == (400, words)
+    assert (clicks.metric(failed), clicks.metric(refused)) == (before[0], before[1] + 2)
+    assert "Traceback" in clicks.log()
+
+
 def test_a_model_that_raises_is_500_without_its_words(told: Running) -> None:
     for text in ("fail", "exit"):
         answer = told.v1({"instances": [{**scalars(), "s": text}]})
@@ -216,21 +238,41 @@ def scalars() -> dict[str, Any]:
 
 
 def test_every_scalar_type_reaches_the_model_as_the_signature_says(told: Running) -> None:
-    full = {**scalars(), "maybe": 0.25, "bytes": "AAE="}
+    full = {**scalars(), "maybe": 0.25, "bytes": "AAE=", "flag": True, "count": 2}
     (found,) = told.v1({"instances": [full]}).json["predictions"]
     _, dtypes, values = found.split("|")
-    assert dtypes == ("b=bool,i=int32,l=int64,f=float32,d=float64,s=object,t=datetime64[ns],maybe=float64,bytes=object")
+    assert dtypes == (
+        "b=bool,i=int32,l=int64,f=float32,d=float64,s=object,t=datetime64[ns],maybe=float64,bytes=object,flag=bool,"
+        "count=int64"
+    )
     assert "Timestamp('2026-01-31 10:00:00')" in values
     assert "b'\\x00\\x01'" in values
     assert "0.25" in values
 
 
-def test_an_optional_column_may_be_missing_or_null(told: Running) -> None:
-    (without,) = told.v1({"instances": [scalars()]}).json["predictions"]
-    assert "maybe" not in without
+def test_an_optional_column_that_is_missing_is_null_alone_and_in_company(told: Running) -> None:
+    (alone,) = told.v1({"instances": [scalars()]}).json["predictions"]
+    nulls = {"maybe": None, "bytes": None, "flag": None}
+    assert told.v1({"instances": [{**scalars(), **nulls}]}).json["predictions"] == [alone]
     some = told.v1({"instances": [scalars(), {**scalars(), "maybe": 2.0}]}).json["predictions"]
-    assert ["maybe=float64" in row for row in some] == [True, True]
-    assert some[0].endswith("nan)")
+    assert some[0] == alone.replace("1|", "2|", 1)
+    assert "maybe=float64,bytes=object,flag=object|" in alone
+    assert alone.endswith("nan, None, None)")
+    given = {name: [value] for name, value in scalars().items()}
+    split = {"columns": list(given), "data": [list(scalars().values())]}
+    assert [told.v1(body).json["predictions"] for body in ({"inputs": given}, {"dataframe_split": split})] == [
+        [alone]
+    ] * 2
+    kinds = {"b": "BOOL", "i": "INT32", "l": "INT64", "f": "FP32", "d": "FP64", "s": "BYTES", "t": "BYTES"}
+    by_v2 = told.v2({"inputs": [tensor(name, kinds[name], values) for name, values in given.items()]})
+    assert by_v2.json["outputs"][0]["data"] == [alone]
+
+
+def test_whole_numbers_that_may_be_missing_are_missing_in_all_rows(told: Running) -> None:
+    (alone,) = told.v1({"instances": [scalars()]}).json["predictions"]
+    assert "count" not in alone
+    answer = told.v1({"instances": [{**scalars(), "count": 1}, scalars()]})
+    assert (answer.status, answer.json["field"], answer.json["row"]) == (400, "count", 1)
 
 
 @pytest.mark.parametrize(

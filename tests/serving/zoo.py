@@ -32,6 +32,8 @@ class Told(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
                 raise ValueError(f"the model's own words about {text}")
             if text == "exit":
                 raise SystemExit(3)
+            if text == "whole" and model_input["d"].isna().any():
+                raise ValueError("this one needs all numbers")
             if text is not None and text.startswith("hold:"):
                 hold(Path(text[5:]))
         dtypes = ",".join(f"{name}={dtype}" for name, dtype in model_input.dtypes.items())
@@ -108,8 +110,9 @@ def save_pyfunc(home: Path) -> None:
     scalars = [
         ColSpec(kind, kind.name[0] if kind.name != "datetime" else "t") for kind in DataType if kind.name != "binary"
     ]
-    optional = [ColSpec(DataType.double, "maybe", required=False), ColSpec(DataType.binary, "bytes", required=False)]
-    told = ModelSignature(inputs=Schema([*scalars, *optional]), outputs=text)
+    optional = {"maybe": DataType.double, "bytes": DataType.binary, "flag": DataType.boolean, "count": DataType.long}
+    more = [ColSpec(kind, name, required=False) for name, kind in optional.items()]
+    told = ModelSignature(inputs=Schema([*scalars, *more]), outputs=text)
     sums = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, 2, 2))]),
         outputs=Schema([TensorSpec(np.dtype(np.float32), (-1,))]),

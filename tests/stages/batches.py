@@ -50,7 +50,8 @@ class Model(mlflow.pyfunc.PythonModel):
             raise ValueError("that is far too much")
         if (model_input["a"] < -1000).any():
             hold()
-        return pandas.DataFrame({"low": model_input["a"] - 1, "high": model_input["a"] + 1})
+        none = model_input["none"].fillna(0)  # optional, and no file has it
+        return pandas.DataFrame({"low": model_input["a"] - 1 - none, "high": model_input["a"] + 1})
 
 mlflow.models.set_model(Model())
 """
@@ -82,7 +83,7 @@ def save_models(home: Path) -> None:
     minutes = LinearRegression().fit(frame[["a", "n"]], frame["a"] * 3)
     mlflow.sklearn.save_model(minutes, home / "minutes", **PICKLE)
     (home / "band.py").write_text(CODE)
-    signature = ModelSignature(inputs=Schema([ColSpec("double", "a")]))
+    signature = ModelSignature(inputs=Schema([ColSpec("double", "none", required=False), ColSpec("double", "a")]))
     mlflow.pyfunc.save_model(
         home / "band", python_model=str(home / "band.py"), signature=signature, pip_requirements=[]
     )

@@ -139,6 +139,9 @@ def test_a_row_that_can_not_be_predicted_is_named_and_the_rest_is_kept(desk: Des
     with pytest.raises(StageFailed, match=words) as caught:
         desk.score("band", "rows.parquet", "out", batch_rows=20)
     assert caught.value.exit_code == 3
+    log = (desk.home / ".mlops/logs/band/score.log").read_text()
+    assert "band.py" in log
+    assert "batch_script.py" not in log, "the way through our own script says nothing to the model's author"
     assert [path.name for path in parts(desk.home / "out")] == ["part-00000-00000.parquet", "part-00000-00001.parquet"]
     assert not left(desk)
 
@@ -149,8 +152,8 @@ def broken(frame: pd.DataFrame, how: str) -> pd.DataFrame:
     if how == "numbers":
         return frame.assign(text=1.5)
     if how == "words":
-        return frame.assign(a="many")
-    return frame.assign(n=frame["n"].where(frame["n"] > 0))
+        return frame.assign(a=["1.5"] * 7 + ["many"] * 43)
+    return frame.assign(n=frame["n"].where(frame.index != 7))
 
 
 @pytest.mark.parametrize(
@@ -158,15 +161,18 @@ def broken(frame: pd.DataFrame, how: str) -> pd.DataFrame:
     [
         ("renamed", r"needs the column 'text', which b\.parquet lacks; did you mean its column 'texts'"),
         ("numbers", r"b\.parquet, row group 1, rows 1 to 50: the column 'text' is not string.*it holds numbers"),
-        ("words", r"b\.parquet.*the column 'a' is not double"),
-        ("nothing", r"b\.parquet.*the column 'n' has missing values"),
+        ("words", r"b\.parquet, row group 1, row 8: the column 'a' is not double"),
+        ("nothing", r"b\.parquet, row group 1, row 8: the column 'n' has a missing value"),
     ],
 )
 def test_what_does_not_fit_the_signature_is_told_by_file_and_column(desk: Desk, how: str, words: str) -> None:
     rows(50).to_parquet(desk.home / "a.parquet")
     broken(rows(50), how).to_parquet(desk.home / "b.parquet")
-    with pytest.raises(StageFailed, match=words):
+    with pytest.raises(DataError, match=words) as caught:
         desk.score("late", "?.parquet", "out")
+    assert (caught.value.exit_code, len(str(caught.value).splitlines())) == (3, 1)
+    assert "mend the data" in caught.value.hint
+    assert "Traceback" not in caught.value.hint + (desk.home / ".mlops/logs/late/score.log").read_text()
     assert len(parts(desk.home / "out")) == (0 if how == "renamed" else 1)
 
 
@@ -250,7 +256,7 @@ def test_formats_that_are_not_allowed_are_not_loaded(desk: Desk) -> None:
     strict = desk.release("late", serving={"formats": '["pickle"]', "refuse_nan": "true"})
     frame = rows(5).assign(a=[1.0, float("nan"), 3.0, 4.0, 5.0])
     frame.to_parquet(desk.home / "rows.parquet")
-    with pytest.raises(StageFailed, match="the column 'a' has missing values"):
+    with pytest.raises(DataError, match="row 2: the column 'a' has a missing value"):
         desk.score("late", "rows.parquet", "strict", release=strict)
 
 

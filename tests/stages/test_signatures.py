@@ -25,7 +25,8 @@ def told(tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> list[
     return [(change.text, change.breaks) for change in differences(*sides)]
 
 
-A, B = ColSpec("double", "a"), ColSpec("long", "b")
+A, B, X = ColSpec("double", "a"), ColSpec("long", "b"), ColSpec("double", "x", required=False)
+TA, TB = TensorSpec(np.dtype("float32"), (-1, 3), "ta"), TensorSpec(np.dtype("float32"), (-1, 3), "tb")
 PLACE = Object([Property("city", DataType.string), Property("zip", DataType.string)])
 
 
@@ -33,16 +34,66 @@ PLACE = Object([Property("city", DataType.string), Property("zip", DataType.stri
     ("before", "after", "changes"),
     [
         ([A, B], [A, B], []),
-        ([A, B], [A], [("input b is gone", False)]),
+        (
+            [A, B],
+            [A],
+            [
+                ("a row of 2 values that comes as a list is refused: it must have 1 now", True),
+                ("input b is gone", False),
+            ],
+        ),
         ([A], [A, B], [("input b is new", True)]),
-        ([A], [A, ColSpec("long", "b", required=False)], [("optional input b is new", False)]),
+        ([A], [A, X], [("optional input x is new", False)]),
+        ([A, B], [A, B, X], [("optional input x is new", False)]),
+        (
+            [A, B],
+            [A, X],  # read as it came, and answered
+            [
+                ("a row of 2 values that comes as a list is misread: its value for b is taken for x", True),
+                ("input b is gone", False),
+                ("optional input x is new", False),
+            ],
+        ),
+        (
+            [A, B],
+            [A, X, B],
+            [
+                ("a row of 2 values that comes as a list is refused: it must have 3 now", True),
+                ("optional input x is new", False),
+            ],
+        ),
+        (
+            [A, ColSpec("long", "b", required=False)],
+            [A, X, ColSpec("long", "b", required=False)],
+            [
+                ("a row of 2 values that comes as a list is misread: its value for b is taken for x", True),
+                ("optional input x is new", False),
+            ],
+        ),
+        (
+            [A, ColSpec("long", "b", required=False), X],
+            [A, ColSpec("long", "b", required=False)],
+            [
+                ("a row of 3 values that comes as a list is refused: it must have 1 to 2 now", True),
+                ("input x is gone", False),
+            ],
+        ),
         ([A, B], [A, ColSpec("string", "b")], [("input b: long → string", True)]),
         ([A, B], [A, ColSpec("double", "b")], [("input b: long → double", False)]),
         ([A, ColSpec("double", "b")], [A, B], [("input b: double → long", True)]),
         ([A, ColSpec("long", "b", required=False)], [A, B], [("input b is required now", True)]),
         ([A, B], [A, ColSpec("long", "b", required=False)], [("input b is optional now", False)]),
         ([A, B], [B, A], [("the inputs are in another order, in which rows that come as lists are read", True)]),
-        ([A, B], [ColSpec("double", "c"), B], [("input c is new", True), ("input a is gone", False)]),
+        (
+            [A, B],
+            [ColSpec("double", "c"), B],
+            [
+                ("input c is new", True),
+                ("a row of 2 values that comes as a list is misread: its value for a is taken for c", True),
+                ("input a is gone", False),
+            ],
+        ),
+        ([TA, TB], [TA], [("input tb is gone", False)]),  # tensors come by name
         ([ColSpec("double"), ColSpec("double")], [ColSpec("double")], [("input 1 is gone", True)]),
         (
             [TensorSpec(np.dtype("float32"), (-1, 3), "a")],

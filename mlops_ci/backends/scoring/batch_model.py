@@ -35,6 +35,8 @@ class Model:
         self.named = schema is not None and schema.has_input_names() and not schema.is_tensor_spec()
         self.kinds = {str(spec.name): spec.type for spec in schema.inputs} if self.named else {}
         self.optional = {str(spec.name) for spec in schema.inputs if not spec.required} if self.named else set()
+        whole = ("integer", "long")  # of these MLflow takes no null
+        self.fillable = {name for name in self.optional if getattr(self.kinds[name], "name", "") not in whole}
         self.classes = self._classes()
         self.once = self.classes is not None and answers_once(self.loaded.model)
         self.is_parallel = self.classes is not None and is_parallel(self.loaded.model)
@@ -48,7 +50,7 @@ class Model:
         return [str(name) for name in self.own.labels_of(numpy.asarray(self.loaded.model.classes_))]
 
     def columns(self, file: str, names: Any) -> Any:
-        """The columns to read of a file that has `names`. Raises Refused for the first one that it lacks."""
+        """The columns to read of a file that has `names`. Raises Unfit for the first one that it lacks."""
         schema = self.loaded.schema
         if schema is not None and schema.has_input_names():
             asked, optional = [str(name) for name in schema.input_names()], self.optional
@@ -60,14 +62,21 @@ class Model:
             if name not in names and name not in optional:
                 close = difflib.get_close_matches(name, names, 1)
                 nearest = f"; did you mean its column '{close[0]}'?" if close else f": it has {', '.join(names[:20])}"
-                raise self.own.Refused(f"the model needs the column '{name}', which {file} lacks{nearest}")
+                raise self.own.Unfit(f"the model needs the column '{name}', which {file} lacks{nearest}")
         return [name for name in asked if name in names]
 
     def frame(self, columns: Any, rows: int) -> Any:
-        """pyarrow columns as the frame that the model is given, in the types of its signature."""
+        """pyarrow columns as the frame that the model is given, in the types of its signature.
+
+        An optional one that the file lacks is null, as in the model server.
+        """
         import numpy
         import pandas
+        import pyarrow
 
+        if absent := {name: pyarrow.nulls(rows) for name in self.fillable if name not in columns}:
+            columns = {**columns, **absent}
+            columns = {name: columns[name] for name in self.kinds if name in columns}
         arrays = {name: self.array(name, column) for name, column in columns.items()}
         if arrays and all(getattr(array, "dtype", None) == numpy.float64 for array in arrays.values()):
             values = numpy.empty((rows, len(arrays)))
@@ -77,7 +86,7 @@ class Model:
         return pandas.DataFrame(arrays, copy=False)
 
     def array(self, name: str, column: Any) -> Any:
-        """One column. Raises Refused where it is not what the signature asks for."""
+        """One column. Raises Unfit where it is not what the signature asks for."""
         kind = getattr(self.kinds.get(name), "name", "")
         if not kind:
             return as_pandas(column)
@@ -85,14 +94,15 @@ class Model:
             typed = cast(column, kind)
         except Exception as error:
             first = (str(error).strip().splitlines() or [""])[0][:200]
-            raise self._refused(name, f"is not {kind}, as the model's signature asks: {first}") from None
+            what = f"is not {kind}, as the model's signature asks: {first}"
+            raise self._unfit(name, what, first_unfit(column, kind)) from None
         if typed.null_count and name not in self.optional and (self.refuse_null or kind in NEVER_NULL):
-            raise self._refused(name, "has missing values, and the model takes none there")
+            raise self._unfit(name, "has a missing value, and the model takes none there", first_null(typed))
         return as_numpy(typed, kind)
 
-    def _refused(self, name: str, what: str) -> Exception:
-        refused: Exception = self.own.Refused(f"the column '{name}' {what}")
-        return refused
+    def _unfit(self, name: str, what: str, row: Any) -> Exception:
+        unfit: Exception = self.own.Unfit(f"the column '{name}' {what}", row)
+        return unfit
 
     def answers(self, frame: Any) -> Any:
         """name → pyarrow array: `prediction`, and a classifier's probabilities."""
@@ -199,6 +209,35 @@ def cast(column: Any, kind: str) -> Any:
         "datetime": pyarrow.timestamp("ns"),
     }[kind]
     return column.cast(target)
+
+
+def first_unfit(column: Any, kind: str) -> Any:
+    """The first row whose value does not fit, by halving; None where it is the whole column's type that does not."""
+    if kind == "string":
+        return None
+
+    def fits(rows: int) -> bool:
+        try:
+            cast(column.slice(0, rows), kind)
+        except Exception:
+            return False
+        return True
+
+    if not fits(0):
+        return None
+    good, bad = 0, len(column)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if fits(middle) else (good, middle)
+    return good
+
+
+def first_null(column: Any) -> int:
+    """The first row without a value, of a column that has one."""
+    from pyarrow import compute
+
+    place: int = compute.index(column.is_null(), True).as_py()
+    return place
 
 
 def as_numpy(column: Any, kind: str) -> Any:

@@ -17,10 +17,12 @@ class Batch:
         self.frame = frame
         self.kept = kept
 
-    def place(self) -> str:
-        """Where the rows are, for a person; both ends count, from 1."""
-        last = self.first + len(self.frame)
-        return f"{self.part['file']['name']}, row group {self.group + 1}, rows {self.first + 1:,} to {last:,}"
+    def place(self, row: Any = None) -> str:
+        """Where the rows are, or one of them, for a person; both ends count, from 1."""
+        group = f"{self.part['file']['name']}, row group {self.group + 1}"
+        if row is not None:
+            return f"{group}, row {self.first + row + 1:,}"
+        return f"{group}, rows {self.first + 1:,} to {self.first + len(self.frame):,}"
 
 
 class Codes:
@@ -78,7 +80,8 @@ def batches(part: Any, file: Any, codes: Any, kept: Any, rows: int, model: Any) 
                 frame = model.frame(inputs, piece.num_rows)
                 carried = {field.name: columns[field.name].cast(field.type) for field in kept}
             except Exception as error:
-                error.place = Batch(part, group, first, piece, None).place()  # type: ignore[attr-defined]
+                batch = Batch(part, group, first, piece, None)
+                error.place = batch.place(getattr(error, "row", None))  # type: ignore[attr-defined]
                 raise
             yield Batch(part, group, first, frame, carried)
             first += piece.num_rows

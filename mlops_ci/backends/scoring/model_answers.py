@@ -15,6 +15,14 @@ class Refused(Exception):
     """The job can't be done, and the message says why."""
 
 
+class Unfit(Refused):
+    """The rows are not those that the model takes. `row` counts from 0 within what was looked at, where it is known."""
+
+    def __init__(self, message: str, row: Any = None) -> None:
+        super().__init__(message)
+        self.row = row
+
+
 def checked(piece: Any, rows: int) -> Any:
     """What a model gave for `rows` rows. Raises Refused for any other number of answers."""
     for part in piece if isinstance(piece, tuple) else (piece,):
@@ -77,7 +85,10 @@ class Pyfunc:
         return [name for name in asked if name in names]
 
     def shaped(self, frame: Any) -> Any:
-        """The columns in the types that the signature asks for; its tensors by name, or the one without."""
+        """The columns in the types that the signature asks for; its tensors by name, or the one without. An optional
+        column that is not there is null, as in the model server."""
+        import pandas
+
         if self.schema is not None and self.schema.is_tensor_spec():
             try:
                 return sys.modules["mlops_ci_model_tensors"].tensors(frame, self.schema)
@@ -85,8 +96,14 @@ class Pyfunc:
                 raise Refused(str(error)) from None
         if self.schema is None or not self.schema.has_input_names():
             return frame
-        kinds = {str(spec.name): getattr(spec.type, "name", "") for spec in self.schema.inputs}
-        return frame.assign(**{name: typed(frame[name], name, kinds[name]) for name in frame.columns})
+        columns = {}
+        for spec in self.schema.inputs:
+            name, kind = str(spec.name), getattr(spec.type, "name", "")
+            if name in frame.columns:
+                columns[name] = typed(frame[name], name, kind)
+            elif kind not in ("integer", "long"):  # of these MLflow takes no null
+                columns[name] = nothing(frame.index, kind)
+        return pandas.DataFrame(columns, index=frame.index, copy=False)
 
     def predict(self, frame: Any) -> Any:
         """The answers for one batch, as an array; a table's column names are kept aside."""
@@ -182,6 +199,14 @@ def typed(column: Any, name: str, kind: str) -> Any:
     if kind in ("string", "binary") and is_number and not column.isna().all():
         raise Refused(f"the column '{name}' holds numbers, and the model's signature asks for {kind}")
     return column
+
+
+def nothing(index: Any, kind: str) -> Any:
+    """A column of missing values."""
+    import pandas
+
+    kinds = {"double": "float64", "float": "float32", "datetime": "datetime64[ns]"}
+    return pandas.Series([None] * len(index), index=index, dtype=kinds.get(kind, "object"))
 
 
 def classes_of(names: list[str], count: int, known: list[str]) -> list[str]:

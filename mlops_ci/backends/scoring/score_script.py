@@ -19,6 +19,11 @@ import traceback
 from typing import Any
 
 REFUSED = 3
+OURS = (
+    "Refused",
+    "Unfit",
+    "UsageError",
+)  # errors whose words are complete; by name, since nothing of ours is installed
 SINGLE_ROWS = 30
 SINGLE_SECONDS = 2.0
 ROWS = 100_000
@@ -39,12 +44,26 @@ def main(path: str) -> int:
     try:
         answer = {"done": KINDS[job["kind"]](job)}
     except Exception as error:
-        traceback.print_exc()
-        answer = {"refused": reason(error)}
+        tell(error)
+        answer = {"refused": reason(error), "unfit": type(error).__name__ == "Unfit"}
     with open(job["answer"] + ".new", "w", encoding="utf-8") as file:
         json.dump(answer, file)
     os.replace(job["answer"] + ".new", job["answer"])
     return 0 if "done" in answer else REFUSED
+
+
+def tell(error: BaseException) -> None:
+    """The error in the log: what we refuse in a line; of what the user's code raised, the user's part of the way."""
+    if type(error).__name__ in OURS:
+        print(reason(error), file=sys.stderr)
+        return
+    ours = os.path.dirname(os.path.abspath(__file__))
+    frame = begun = error.__traceback__
+    while frame is not None:
+        if os.path.dirname(frame.tb_frame.f_code.co_filename) == ours:
+            begun = frame.tb_next
+        frame = frame.tb_next
+    traceback.print_exception(type(error), error, begun or error.__traceback__)
 
 
 def keep_compiled(libraries: Any) -> None:
@@ -79,7 +98,7 @@ def reason(error: BaseException) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    if type(error).__name__ in ("Refused", "UsageError"):
+    if type(error).__name__ in OURS:
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     ours = os.path.dirname(os.path.abspath(__file__))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.errors import StageFailed
+from mlops_ci.errors import DataError, StageFailed
 from mlops_ci.io import process
 from mlops_ci.ports.batch import BatchJob
 from mlops_ci.ports.drift import WatchJob
@@ -121,6 +121,12 @@ class SubprocessScorer:
             if not answer.exists():
                 raise _failed(kind, _ending(done), done, log)
             found = json.loads(answer.read_text("utf-8"))
+        if kind == "batch" and found.get("unfit"):
+            raise DataError(
+                f"{FAILED[kind]}: {found['refused']}",
+                hint="mend the data, and run the same command again: parts that are whole are kept",
+                docs="score.md#when-it-fails",
+            )
         if "done" not in found:
             raise _failed(kind, str(found["refused"]), done, log)
         return found["done"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.types import ColSpec, Schema
 
 from mlops_ci.backends.scoring import score_script
 
@@ -196,3 +197,16 @@ def test_what_is_missing_is_null_and_what_json_has_no_word_for_stays() -> None:
     short = pd.Timedelta(1, "s")
     cells = [pd.NA, pd.NaT, float("nan"), decimal.Decimal("1.5"), short, {"x": np.float64(2.0)}]
     assert answers.plain(cells) == [None, None, None, decimal.Decimal("1.5"), short, {"x": 2.0}]
+
+
+def test_an_optional_column_that_is_not_there_is_null() -> None:
+    kinds = {"d": "double", "f": "float", "s": "string", "t": "datetime", "b": "boolean", "n": "long"}
+    optional = [ColSpec(kind, name, required=False) for name, kind in kinds.items()]
+    schema = Schema([*optional, ColSpec("double", "a")])
+    given = answers.Pyfunc(None, schema, []).shaped(pd.DataFrame({"a": [1, 2]}, index=[5, 6]))
+    assert list(given) == ["d", "f", "s", "t", "b", "a"], "of whole numbers MLflow takes no null"
+    assert [str(dtype) for dtype in given.dtypes] == [
+        "float64", "float32", "object", "datetime64[ns]", "object", "float64",
+    ]  # fmt: skip
+    assert given.drop(columns="a").isna().all(axis=None)
+    np.testing.assert_array_equal(given["a"], [1.0, 2.0])
