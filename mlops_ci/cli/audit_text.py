@@ -67,8 +67,8 @@ def _facts(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _data(data: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
-    if data is None:
-        yield "data", UNKNOWN
+    if not data:
+        yield "data", UNKNOWN if data is None else "none: its inputs are code alone"
         return
     for place, (path, name) in enumerate(sorted(data.items())):
         yield "data" if place == 0 else "", f"{path}  {name}"

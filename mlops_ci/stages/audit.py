@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlops_ci.config.types import Config
+from mlops_ci.digests.sources import is_data
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io.git_mainline import Grown
 from mlops_ci.ports.tracking import Registry
@@ -162,11 +163,14 @@ def _facts(version: Version | None, named: Release | None) -> Facts:
 
 
 def _data(text: str) -> Mapping[str, str] | None:
+    """The data among all that a version was made of: code is told by its commit."""
     try:
         found = json.loads(text)
     except ValueError:
         return None
-    return {str(path): str(name) for path, name in found.items()} if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    return {str(path): str(name) for path, name in found.items() if is_data(str(path), str(name))}
 
 
 def _rewritten(row: Audited, facts: Facts, branch: str) -> Audited:
