@@ -19,13 +19,14 @@ from mlops_ci.records.affected import Affected
 from mlops_ci.records.codec import encode
 from mlops_ci.records.forge import PullState
 from mlops_ci.records.living import branch_of
-from mlops_ci.records.models import Release
+from mlops_ci.records.models import Release, Version
 from mlops_ci.records.status import GIT, REGISTRY, TARGET, Standing
+from mlops_ci.stages.approvals import approved as noted
 from mlops_ci.stages.deploy import release_of
 from mlops_ci.stages.judged import require_judged
 from mlops_ci.stages.releases import read_release
 from mlops_ci.stages.requirements import approvers
-from mlops_ci.stages.status import MERGE, ask, stand
+from mlops_ci.stages.status import MERGE, Word, ask, stand
 
 EVERY = 2.0  # seconds between two looks of --watch
 
@@ -68,21 +69,24 @@ def show(session: Session) -> int:
 def row(session: Session, model: Model, environment: Environment, item: Affected, approvals: Approvals) -> Standing:
     """One model in one environment: each of the three is looked at apart, and may be unknown."""
     serving = ask(lambda: wiring.deployer(session.config, environment).serving(model.name, environment.name))
+    wanted = ask(lambda: wish(session, model, environment, item, target_down=bool(serving.unknown)))
+    named = ask(lambda: session.registry.champion(model.name, environment.name))
     return stand(
         model.name,
         environment.name,
-        wanted=ask(lambda: wish(session, model, environment, item, target_down=bool(serving.unknown))),
-        alias=ask(lambda: alias(session, model, environment)),
+        wanted=wanted,
+        alias=alias(named),
         serving=serving,
         undo=lambda serves: undo(session, model, environment, serves),
-        approved=approvals.of(model, environment),
+        approved=approvals.of(model, environment, wanted.value, named.value),
     )
 
 
-def alias(session: Session, model: Model, environment: Environment) -> str:
-    """The digest that the registry's alias names, '' for none."""
-    version = session.registry.champion(model.name, environment.name)
-    return version.model_digest if version else ""
+def alias(named: Word[Version | None]) -> Word[str]:
+    """The digest of the version that the registry's alias names, '' for none."""
+    if named.unknown:
+        return Word(unknown=named.unknown, mend=named.mend)
+    return Word(value=named.value.model_digest if named.value else "")
 
 
 def undo(session: Session, model: Model, environment: Environment, serves: Release) -> str:
@@ -106,10 +110,14 @@ class Approvals:
     session: Session
     down: str = ""
 
-    def of(self, model: Model, environment: Environment) -> tuple[str, ...] | None:
-        """Who approved what is wanted here; None where nothing tells."""
+    def of(
+        self, model: Model, environment: Environment, wanted: Release | None, named: Version | None
+    ) -> tuple[str, ...] | None:
+        """Who approved what is wanted here; None where nothing tells. Of the first environment, which no promotion
+        brings to, the version that the alias names has a note, where it is the one that is wanted."""
         if environment is model.environments[0]:
-            return None
+            same = wanted is not None and named is not None and named.model_digest == wanted.model_digest
+            return noted(named.tags, environment.name) if named is not None and same else None
         if not self.down:
             try:
                 brought_by = self.session.git.last_change(path_of(self.session, model, environment))

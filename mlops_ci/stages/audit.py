@@ -19,6 +19,7 @@ from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.audit import Audited, Claim, Facts, Known, Move
 from mlops_ci.records.models import Release, Version
 from mlops_ci.stages.alias_then import alias_then
+from mlops_ci.stages.approvals import approved
 from mlops_ci.stages.past import Past
 
 
@@ -90,8 +91,11 @@ def audit(place: Place, known: Recorded, moment: datetime, *, past: Past | str) 
     facts = _facts(known.version(digest), _named(place, digest, brought, past))
     if isinstance(past, Past) and past.forgot(facts.commit or ""):
         return _rewritten(row, facts, past.branch)
+    version = known.version(digest)
     landing = past.landing(brought) if isinstance(past, Past) and brought is not None else None
-    gone = () if known.down or known.version(digest) else ("the registry has no version of this model any more",)
+    if landing is not None and landing.approved is None and version is not None:
+        landing = replace(landing, approved=approved(version.tags, place.environment, landing.commit))
+    gone = () if known.down or version else ("the registry has no version of this model any more",)
     return replace(row, landing=landing, facts=facts, notes=(*row.notes, *gone))
 
 
