@@ -106,6 +106,7 @@ def test_an_edited_release_file_and_a_target_that_is_down_hide_nothing_else(
     assert "the file was changed by hand" in production["unknown"]["git"]
     assert (canary["wanted"]["version"], canary["alias"], canary["serving"]) == ("1", "", None)
     assert canary["unknown"] == {"target": "the cluster can't be reached"}
+    assert found["staging"]["mend"] == "mlops-ci pull-request --model a", "nothing was trained"
     assert run(["status"]) == 10
     said = capsys.readouterr().out
     assert "✗ a production: version 1 does not answer at http://127.0.0.1:1 since 2026-01-01T00:00:00Z" in said
