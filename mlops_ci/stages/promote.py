@@ -120,7 +120,8 @@ def _told(
 ) -> Proposal:
     """The proposal with its text."""
     proposal = _proposal(promotion, base, sequence)
-    if _there(proposal, forge):  # nothing to read for anybody, so the tracker is left alone
+    known = promotion.current == promotion.release  # else the forge need not be asked: it decides that itself, later
+    if known and _there(proposal, forge):  # nothing to read for anybody, so the tracker is left alone
         return proposal
     facts = _facts(promotion, judged=judged, approved=_approved(proposal, forge))
     sections = tuple(text(facts))
