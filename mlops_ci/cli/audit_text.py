@@ -53,8 +53,11 @@ def _landing(landing: Landing | None) -> Iterator[tuple[str, str]]:
         return
     yield "brought by", f"{landing.commit[:12]} {landing.subject}"
     yield "", f"committed {landing.at} by {landing.committer}"
-    nobody = f"{UNKNOWN}: {landing.commit[:12]} has no line 'Approved-by:'"
-    yield "approved by", ", ".join(landing.approved) or nobody
+    if landing.approved is None:
+        why = f"{landing.commit[:12]} has no line 'Approved-by:', and its version no note of who approved"
+        yield "approved by", f"{UNKNOWN}: {why}"
+    else:
+        yield "approved by", ", ".join(landing.approved) or "nobody"
 
 
 def _facts(facts: Facts) -> Iterator[tuple[str, str]]:
@@ -67,8 +70,8 @@ def _facts(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _data(data: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
-    if data is None:
-        yield "data", UNKNOWN
+    if not data:
+        yield "data", UNKNOWN if data is None else "none: its inputs are code alone"
         return
     for place, (path, name) in enumerate(sorted(data.items())):
         yield "data" if place == 0 else "", f"{path}  {name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mlops_ci.cli import build, evaluate, register, wiring
+from mlops_ci.cli import approvals, build, evaluate, register, wiring
 from mlops_ci.cli.build import NEXT
 from mlops_ci.cli.run_stage import StageFunction
 from mlops_ci.cli.session import Session
@@ -15,9 +15,11 @@ from mlops_ci.config.types import Environment, Model
 from mlops_ci.errors import MlopsError, StaleError
 from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
+from mlops_ci.records.codec import decode
 from mlops_ci.records.models import Release
 from mlops_ci.records.plans import Action, Step
 from mlops_ci.records.results import StageResult, Status
+from mlops_ci.records.serving import DeploymentDetails
 from mlops_ci.stages import deploy
 from mlops_ci.stages.build import STAGE as BUILD
 from mlops_ci.stages.build import packed, wanted
@@ -208,7 +210,10 @@ def serving(
             raise StaleError("what was trained last with these inputs is not registered", hint="mlops-ci merge")
         ready()
         say(found.step.sentence())
-        return carry_out(session, model, environment, found, say=say)
+        result = carry_out(session, model, environment, found, say=say)
+        if decode(DeploymentDetails, result.details).changed:
+            approvals.note(session, model, environment, found.release, say=say)
+        return result
 
     return Part(stage=stage, plan=plan, run=run, needs=needs)
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypedDict
 
 from mlops_ci.cli import wiring
-from mlops_ci.cli.parts import Part, path_of
+from mlops_ci.cli.build import NEXT
+from mlops_ci.cli.parts import Part, blocked, path_of
 from mlops_ci.cli.session import Session
 from mlops_ci.config.types import Environment, Model
+from mlops_ci.errors import MlopsError
 from mlops_ci.io import clock
+from mlops_ci.ports.forge import Forge
 from mlops_ci.ports.say import Say
 from mlops_ci.records.affected import Affected
 from mlops_ci.records.models import Release
 from mlops_ci.records.plans import Action, Step
+from mlops_ci.records.promotion import Judged
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.report.promotion_text import sections
 from mlops_ci.stages import promote
@@ -37,16 +44,18 @@ def proposing(
     def plan() -> Step:
         release = wanted()
         now = wiring.deployer(session.config, source).serving(model.name, source.name)
-        if release is not None and release != named and (now is None or now.release != release):
-            what = f"promote version {release.version} to {target.name}, once it serves in {source.name}"
-            return Step(model=model.name, stage=stage, action=Action.DO, what=what)
-        found = promotion(session, model, source, target, named)
+        coming = release is not None and release != named and (now is None or now.release != release)
+        once = f"promote version {release.version} to {target.name}, once it serves in {source.name}" if release else ""
+        if coming and release and release.version == NEXT:  # its file and its text are not known yet
+            return Step(model=model.name, stage=stage, action=Action.DO, what=once)
+        found = promotion(session, model, source, target, named, coming=release if coming else None)
         if isinstance(found, str):
             return Step(model=model.name, stage=stage, action=Action.SKIP, what=found)
-        if found.release == named:
-            what = f"{target.name} has version {found.release.version}"
-            return Step(model=model.name, stage=stage, action=Action.DONE, what=what)
-        return Step(model=model.name, stage=stage, action=Action.DO, what=found.title)
+        try:
+            step = promote.plan(found, **asked(session, found))
+        except MlopsError as error:
+            return blocked(model, stage, error).plan()
+        return replace(step, what=once) if coming and step.action is Action.DO else step
 
     def run(model: Model, item: Affected, say: Say) -> StageResult:
         found = promotion(session, model, source, target, named)
@@ -65,23 +74,29 @@ def promotion(
     named: Release | None,
     *,
     again: bool = False,
+    coming: Release | None = None,
 ) -> promote.Promotion | str:
-    """What can be promoted, or why nothing can. `again` takes what was taken back, too."""
-    now = wiring.deployer(session.config, source).serving(model.name, source.name)
-    if now is None or not now.answering:
-        return f"nothing serves in {source.name}"
-    version = now.release.version
-    if not again and taken_back(now.release, history(session.git, path_of(session, model, target))):
+    """What can be promoted, or why nothing can. `again`: it was asked for by its name, and what was taken back, or
+    whose request was closed, is proposed, too. `coming` is what is about to serve there."""
+    release = coming
+    if release is None:
+        now = wiring.deployer(session.config, source).serving(model.name, source.name)
+        if now is None or not now.answering:
+            return f"nothing serves in {source.name}"
+        release = now.release
+    version = release.version
+    if not again and taken_back(release, history(session.git, path_of(session, model, target))):
         cure = f"mlops-ci promote --environment {target.name} --release {version}"
         return f"version {version} was taken back from {target.name}; '{cure}' proposes it again"
     return promote.Promotion(
         model=model,
-        release=now.release,
+        release=release,
         source=source,
         target=target,
         current=named,
         folder=folder(session.config, session.project.tree),
-        since=_proven_since(session, model, target, now.release),
+        since=_proven_since(session, model, target, release),
+        named=again,
     )
 
 
@@ -96,9 +111,24 @@ def _proven_since(session: Session, model: Model, target: Environment, release: 
 
 def propose(session: Session, found: promote.Promotion) -> StageResult:
     """Open or update the promotion's pull request."""
+    return promote.propose(found, **asked(session, found))
+
+
+class Asked(TypedDict):
+    """What a promotion is proposed, and planned, with."""
+
+    forge: Forge
+    base: str
+    text: promote.Text
+    judged: Callable[[Release], Judged]
+    now: datetime
+    sequence: int
+
+
+def asked(session: Session, found: promote.Promotion) -> Asked:
+    """The session's."""
     scratch = session.workspace.scratch(found.model.name, "promote")
-    return promote.propose(
-        found,
+    return Asked(
         forge=wiring.forge(session.config),
         base=session.default_branch,
         text=sections,

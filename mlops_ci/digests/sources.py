@@ -17,6 +17,7 @@ from mlops_ci.digests.tree import Tree
 from mlops_ci.errors import PipelineError
 from mlops_ci.yaml12 import YamlError, load
 
+TABLES = (".csv", ".tsv", ".csv.gz", ".parquet", ".pq")
 HASHES = ("md5", "etag", "checksum", "version_id")
 MOST_LINKS = 40
 
@@ -211,6 +212,11 @@ class Project:
 def in_git(name: str) -> bool:
     """Whether a content name is git's, so that the content is in the checkout; any other is DVC's."""
     return name.startswith(("git:", "link:", "commit:"))
+
+
+def is_data(path: str, name: str) -> bool:
+    """Whether a source is data: all that DVC keeps, and, of what git keeps, the files in a format of tables."""
+    return not in_git(name) or path.lower().endswith(TABLES)
 
 
 def named(out: dict[str, Any]) -> str:

@@ -42,6 +42,9 @@ class Forge(Protocol):
     def pull(self, number: int) -> PullRequest:
         """One pull request."""
 
+    def brought(self, commit: str) -> PullRequest | None:
+        """The merged pull request that brought a commit to its base; None where none did, or it is not known."""
+
     def open(self, new: NewPull) -> PullRequest:
         """The open pull request from this branch into this base: the one that is there, with the labels and
         reviewers it lacks, or a new one. Two at once make one. UsageError where the base has all of the branch."""

@@ -43,13 +43,14 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Landing:
-    """The commit that brought a release to the default branch. Who approved is told by its trailers."""
+    """The commit that brought a release to the default branch. Who approved is told by its trailers, or by the note
+    that a deployment left with the version; None is unknown."""
 
     commit: str
     at: str
     subject: str
     committer: str
-    approved: tuple[str, ...]
+    approved: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,9 @@ class Proposal:
     names what the text says of it: another one rewrites the text alone, '' leaves a text that stands. `sections`
     are Markdown, ready to be shown (report/pull_section.py escapes what came from outside); `files` map a path from
     the root of the repository to its content, None deletes it. A pull request that somebody closed stays closed until
-    `severity` rises above what it was then, or `quiet_for` is over. A run whose `sequence` is lower than that of what
-    stands is late and writes nothing. `supersedes` names keys whose pull requests this one replaces.
+    `severity` rises above what it was then (`sooner` says it in words), or `quiet_for` is over. A run whose `sequence`
+    is lower than that of what stands is late and writes nothing. `supersedes` names keys whose pull requests this one
+    replaces.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Proposal:
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     quiet_for: timedelta = timedelta(days=14)
+    sooner: str = "it gets more severe"
     supersedes: tuple[str, ...] = ()
 
     @property

@@ -12,6 +12,7 @@ class Serving:
     """What a target says of one model in one environment. `since` is ISO 8601 in UTC; `log` a path to read on.
 
     `altered` says what was changed there by somebody else, or left unfinished: then what serves may not be `release`.
+    `refused` is the digest of the model that was taken back here and does not come again by itself, '' for none.
     """
 
     release: Release
@@ -21,6 +22,7 @@ class Serving:
     restarts: int = 0
     log: str = ""
     altered: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

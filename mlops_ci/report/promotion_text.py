@@ -114,6 +114,9 @@ def _asked(facts: PromotionFacts) -> list[str]:
 
 def _back(facts: PromotionFacts) -> str:
     """The names are of letters, digits and '-' alone (config/release_file.py), and so may stand as code."""
+    if facts.current is None and not facts.restored:
+        line = "Nothing is to serve here now, so `git revert` of the merge stops serving here."
+        return "\n\n".join([section("Taking it back"), line])
     line = "What serves now is served again, from what was recorded, by `git revert` of the merge"
     if facts.back:
         return "\n\n".join([section("Taking it back"), f"{line}."])

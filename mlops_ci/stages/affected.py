@@ -13,7 +13,7 @@ from mlops_ci.digests.canonical import canonical
 from mlops_ci.digests.imports import import_checks
 from mlops_ci.digests.inputs import Inputs, as_text, flatten, leaves
 from mlops_ci.digests.paths import is_inside
-from mlops_ci.digests.sources import Project, is_record
+from mlops_ci.digests.sources import Project, in_git, is_record
 from mlops_ci.digests.stages import DEFAULT_PARAMS
 from mlops_ci.errors import MlopsError
 from mlops_ci.io.git import Git
@@ -243,7 +243,7 @@ def _contents(old: Mapping[str, str], new: Mapping[str, str], *, kind: str = "",
         was, now = old.get(path, ""), new.get(path, "")
         if was == now:
             continue
-        what = kind or ("file" if (now or was).startswith(("git:", "link:", "commit:")) else "data")
+        what = kind or ("file" if in_git(now or was) else "data")
         if was and now:
             yield _change(what, path, stage=stage)
         else:

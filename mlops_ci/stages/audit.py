@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlops_ci.config.types import Config
+from mlops_ci.digests.sources import is_data
 from mlops_ci.errors import BackendError, ConfigError
 from mlops_ci.io.git_mainline import Grown
 from mlops_ci.ports.tracking import Registry
 from mlops_ci.records.audit import Audited, Claim, Facts, Known, Move
 from mlops_ci.records.models import Release, Version
 from mlops_ci.stages.alias_then import alias_then
+from mlops_ci.stages.approvals import approved
 from mlops_ci.stages.past import Past
 
 
@@ -89,8 +91,11 @@ def audit(place: Place, known: Recorded, moment: datetime, *, past: Past | str) 
     facts = _facts(known.version(digest), _named(place, digest, brought, past))
     if isinstance(past, Past) and past.forgot(facts.commit or ""):
         return _rewritten(row, facts, past.branch)
+    version = known.version(digest)
     landing = past.landing(brought) if isinstance(past, Past) and brought is not None else None
-    gone = () if known.down or known.version(digest) else ("the registry has no version of this model any more",)
+    if landing is not None and landing.approved is None and version is not None:
+        landing = replace(landing, approved=approved(version.tags, place.environment, landing.commit))
+    gone = () if known.down or version else ("the registry has no version of this model any more",)
     return replace(row, landing=landing, facts=facts, notes=(*row.notes, *gone))
 
 
@@ -162,11 +167,14 @@ def _facts(version: Version | None, named: Release | None) -> Facts:
 
 
 def _data(text: str) -> Mapping[str, str] | None:
+    """The data among all that a version was made of: code is told by its commit."""
     try:
         found = json.loads(text)
     except ValueError:
         return None
-    return {str(path): str(name) for path, name in found.items()} if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    return {str(path): str(name) for path, name in found.items() if is_data(str(path), str(name))}
 
 
 def _rewritten(row: Audited, facts: Facts, branch: str) -> Audited:

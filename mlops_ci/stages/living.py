@@ -146,14 +146,13 @@ def _quiet(proposal: Proposal, last: PullRequest | None, now: datetime) -> str:
     if last is None or last.state is not PullState.CLOSED or _state(last) == "closed":
         return ""
     block = block_of(last.body)
-    if block is not None and proposal.severity > block.severity:
+    if not proposal.quiet_for or (block is not None and proposal.severity > block.severity):
         return ""
     until = _moment(last.closed_at) + proposal.quiet_for
     if now >= until:
         return ""
-    return (
-        f"#{last.number} was closed without a merge: not before {until:%Y-%m-%d %H:%M} UTC, unless it gets more severe"
-    )
+    when = f"{until:%Y-%m-%d %H:%M} UTC"
+    return f"#{last.number} was closed without a merge: not before {when}, unless {proposal.sooner}"
 
 
 def _moment(text: str) -> datetime:

@@ -160,7 +160,8 @@ class Past:
     def landing(self, commit: Grown) -> Landing:
         """Who let a commit in."""
         committer, subject, approved = git_mainline.landed(self.git.root, commit.sha)
-        return Landing(commit=commit.sha, at=clock(commit.at), subject=subject, committer=committer, approved=approved)
+        at = clock(commit.at)
+        return Landing(commit=commit.sha, at=at, subject=subject, committer=committer, approved=approved or None)
 
     def forgot(self, commit: str) -> bool:
         """Whether the branch does not have a commit that something was released from."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mlops_ci.config import release_file
 from mlops_ci.config.types import Environment, Model
@@ -14,6 +14,8 @@ from mlops_ci.records.codec import encode
 from mlops_ci.records.forge import PullState
 from mlops_ci.records.living import Action, Outcome, Proposal
 from mlops_ci.records.models import Release
+from mlops_ci.records.plans import Action as Doing
+from mlops_ci.records.plans import Step
 from mlops_ci.records.promotion import Judged, PromotionFacts
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.stages import living
@@ -27,7 +29,8 @@ PASSING = (Action.OPENED, Action.UPDATED, Action.UNCHANGED, Action.NOTHING, Acti
 class Promotion:
     """A release that serves in `source` and could serve in `target`, where `current` is what git names there now.
 
-    `since` is the moment since when it serves where `target` asks for it, '' where it does not."""
+    `since` is the moment since when it serves where `target` asks for it, '' where it does not. `named` says that a
+    person asked for this very version: one that was closed before does not keep us from proposing it."""
 
     model: Model
     release: Release
@@ -36,6 +39,7 @@ class Promotion:
     current: Release | None
     folder: str = ""
     since: str = ""
+    named: bool = False
 
     @property
     def key(self) -> str:
@@ -50,6 +54,12 @@ class Promotion:
     @property
     def title(self) -> str:
         return f"Promote {self.model.name} version {self.release.version} to {self.target.name}"
+
+    @property
+    def by_name(self) -> str:
+        """The command that proposes it whatever was closed or taken back."""
+        place = f"--model {self.model.name} --environment {self.target.name}"
+        return f"mlops-ci promote {place} --release {self.release.version}"
 
 
 Text = Callable[[PromotionFacts], Sequence[str]]
@@ -70,15 +80,54 @@ def propose(
     `text` renders the facts and escapes what came from outside; `judged` tells how a release was judged; `sequence`
     grows with the commits of `base`, so that a late run writes nothing. Raises BackendError where the forge fails.
     """
+    proposal = _told(promotion, forge=forge, base=base, text=text, judged=judged, sequence=sequence)
+    return _result(promotion, living.keep(proposal, forge=forge, now=now))
+
+
+def plan(
+    promotion: Promotion,
+    *,
+    forge: Forge,
+    base: str,
+    text: Text,
+    judged: Callable[[Release], Judged],
+    now: datetime,
+    sequence: int,
+) -> Step:
+    """What `propose` would do, which is asked the same; reads only. What it would leave alone is skipped, as there."""
+    proposal = _told(promotion, forge=forge, base=base, text=text, judged=judged, sequence=sequence)
+    outcome = living.plan(proposal, forge=forge, now=now)
+    version, target = promotion.release.version, promotion.target.name
+    pull = f"pull request #{outcome.number}"
+    action, what = {
+        Action.OPENED: (Doing.DO, promotion.title),
+        Action.UPDATED: (Doing.DO, f"{promotion.title}: update {pull}: {outcome.reason}"),
+        Action.CLOSED: (Doing.DO, f"close {pull}: {outcome.reason}"),
+        Action.UNCHANGED: (Doing.DONE, f"{pull} proposes version {version}"),
+        Action.NOTHING: (Doing.DONE, f"{target} has version {version}"),
+    }.get(outcome.action, (Doing.SKIP, _said(outcome)))
+    return Step(model=promotion.model.name, stage=f"promote-{target}", action=action, what=what)
+
+
+def _told(
+    promotion: Promotion,
+    *,
+    forge: Forge,
+    base: str,
+    text: Text,
+    judged: Callable[[Release], Judged],
+    sequence: int,
+) -> Proposal:
+    """The proposal with its text."""
     proposal = _proposal(promotion, base, sequence)
-    if _there(proposal, forge):  # nothing to read for anybody, so the tracker is left alone
-        return _result(promotion, living.keep(proposal, forge=forge, now=now))
+    known = promotion.current == promotion.release  # else the forge need not be asked: it decides that itself, later
+    if known and _there(proposal, forge):  # nothing to read for anybody, so the tracker is left alone
+        return proposal
     facts = _facts(promotion, judged=judged, approved=_approved(proposal, forge))
     sections = tuple(text(facts))
     unknown = any(item is not None and item.later for item in (facts.judged, facts.judged_now))
     # What a server that is down does not tell is no reason to rewrite a text that has it.
-    told = replace(proposal, sections=sections, text="" if unknown else digest_of(list(sections)))
-    return _result(promotion, living.keep(told, forge=forge, now=now))
+    return replace(proposal, sections=sections, text="" if unknown else digest_of(list(sections)))
 
 
 def _proposal(promotion: Promotion, base: str, sequence: int) -> Proposal:
@@ -93,6 +142,8 @@ def _proposal(promotion: Promotion, base: str, sequence: int) -> Proposal:
         fingerprint=digest_of({"path": promotion.path, "content": content.decode()}),
         severity=int(release.version) if release.version.isdecimal() else 0,
         sequence=sequence,
+        quiet_for=timedelta(0) if promotion.named else Proposal.quiet_for,
+        sooner=f"a newer version comes, or '{promotion.by_name}' names this one",
     )
 
 
@@ -133,13 +184,17 @@ def _approved(proposal: Proposal, forge: Forge) -> tuple[str, ...]:
 
 
 def _result(promotion: Promotion, outcome: Outcome) -> StageResult:
-    done = f"pull request #{outcome.number} {outcome.action.value}: " if outcome.number else ""
     passed = outcome.action in PASSING
     return StageResult(
         stage=f"promote-{promotion.target.name}",
         model=promotion.model.name,
         status=Status.PASSED if passed else Status.SKIPPED,
-        reason=f"{done}{outcome.reason}",
+        reason=_said(outcome),
         outputs={"pr": str(outcome.number or ""), "pr-url": outcome.url},
         details=encode(outcome),
     )
+
+
+def _said(outcome: Outcome) -> str:
+    done = f"pull request #{outcome.number} {outcome.action.value}: " if outcome.number else ""
+    return f"{done}{outcome.reason}"

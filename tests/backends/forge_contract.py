@@ -252,6 +252,9 @@ class ForgeContract:
         assert forge.contains("main", base)
         assert forge.merge(pull.number, head=head) == merged
         assert forge.pull(pull.number) == merged
+        brought = forge.brought(merged.merge_commit)
+        assert brought is not None and (brought.number, brought.head) == (pull.number, head)
+        assert (forge.brought(base), forge.brought("0" * 40)) == (None, None)
         with pytest.raises(UsageError, match="is merged, so it can't be closed"):
             forge.close(pull.number)
 

@@ -52,6 +52,7 @@ def test_a_person_reads_the_answer_first(shop: Ledger, capsys: Out) -> None:
         "  judged        better, by rules aaaaaaaaaaaa",
         "  holdout       h1",
         "  data          d.csv  md5:1",
+        "                kept.csv  git:3",
     ]
 
 
@@ -73,7 +74,7 @@ def test_machines_read_a_document(shop: Ledger, capsys: Out) -> None:
         "until": "",
         "why": "",
     }
-    assert rows[1]["facts"]["data"] == {"d.csv": "md5:1"}
+    assert rows[1]["facts"]["data"] == {"d.csv": "md5:1", "kept.csv": "git:3"}
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,9 @@ def test_it_shows_what_is_known_and_is_written_only_when_that_changes(shop: Pers
     assert "| roc\\_auc | – | 0." in body
     assert f"| serves in staging | – | since {served(shop, 'staging')['since']} |" in body
     assert "| approvals | 1 | nobody's |" in body
-    assert "mlops-ci rollback --model toy --environment production" in body
+    assert "`git revert` of the merge stops serving here" in body, "nothing served there before"
 
+    assert "promote-production: already done: pull request #1 proposes version 2" in flat(shop.mlops("plan"))
     assert "#1 unchanged" in flat(shop.mlops("merge"))
     said = flat(down.mlops("merge"))
     assert "#1 unchanged" in said, "a server that is down is no reason to rewrite"

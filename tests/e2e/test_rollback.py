@@ -55,6 +55,7 @@ def test_what_was_taken_back_at_once_stays_back_until_git_has_taken_it_back_and_
     first = ask(url)[0]
     assert first != second
     assert "was taken back here" in flat(shop.mlops("merge", expect=11))
+    assert "mend it: mlops-ci forge merge 2" in flat(shop.mlops("status", expect=10))
     said = flat(shop.mlops("rollback", *STAGING, "--now"))
     assert "serves already" in said, "twice is the same as once"
     assert "#2 unchanged" in said

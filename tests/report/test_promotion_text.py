@@ -94,3 +94,11 @@ def test_a_first_release_stands_alone() -> None:
     said = text(replace(FACTS, current=None, judged_now=None))
     assert "How it was judged" in said
     assert "different holdouts" not in said
+
+
+@pytest.mark.parametrize("source", ["staging", "production"])
+def test_where_nothing_is_to_serve_taking_it_back_stops_serving(source: str) -> None:
+    said = text(replace(FACTS, current=None, judged_now=None, source=source))
+    assert "`git revert` of the merge stops serving here." in said
+    assert "mlops-ci rollback" not in said, "there is nothing to go back to"
+    assert "served again" not in said

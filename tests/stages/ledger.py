@@ -131,7 +131,8 @@ def register(repository: Repository, inputs: str) -> None:
     )
     registry = MlflowRegistry(root=repository.root, uri=URI, registry_uri=URI)
     commit = repository.git("rev-parse", "HEAD")
-    tags = {"commit": commit, "verdict": "better", "judgement": "a" * 64, "holdout": "h1", "data": '{"d.csv": "md5:1"}'}
+    sources = '{"d.csv": "md5:1", "train.py": "git:2", "kept.csv": "git:3", "lib": "commit:4"}'
+    tags = {"commit": commit, "verdict": "better", "judgement": "a" * 64, "holdout": "h1", "data": sources}
     registry.create("toy", candidate, tags=tags)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from mlops_ci.backends.local_forge.forge import LocalForge
 from mlops_ci.config import release_file
 from mlops_ci.errors import RepositoryError
 from mlops_ci.io.git import Git
+from mlops_ci.io.workspace import Workspace
 from mlops_ci.records.audit import Audited, Known
+from mlops_ci.records.forge import NewPull, PullRequest, PullState
+from mlops_ci.stages.approvals import approved, note_approvals
 from mlops_ci.stages.past import CLOCKS, Past
+from tests.backends.forge_place import HUMAN
 from tests.digests.repository import Repository
 from tests.stages.ledger import ANN, DEEPER, Ledger, copied, found
 
@@ -60,7 +65,8 @@ def test_all_that_is_on_record_is_told(promoted: Ledger) -> None:
     assert row.facts is not None
     assert (row.facts.run_id, row.facts.inputs_digest) == (version.run_id, version.inputs_digest)
     assert (row.facts.commit, row.facts.verdict) == (version.tags["commit"], "better")
-    assert (row.facts.holdout, row.facts.judgement, row.facts.data) == ("h1", "a" * 64, {"d.csv": "md5:1"})
+    assert (row.facts.holdout, row.facts.judgement) == ("h1", "a" * 64)
+    assert row.facts.data == {"d.csv": "md5:1", "kept.csv": "git:3"}, "code is told by its commit"
     assert row.notes == ()
 
 
@@ -122,7 +128,43 @@ def test_a_model_is_found_under_the_name_it_had(promoted: Ledger) -> None:
 def test_nobody_who_approved_is_unknown_and_not_made_up(shop: Ledger) -> None:
     shop.at("2026-01-10T12:00").name(1, approved="")
     row = shop.ask("2026-01-11", down=NOBODY)
-    assert row.landing is not None and row.landing.approved == ()
+    assert row.landing is not None and row.landing.approved is None
+
+
+@pytest.mark.parametrize(("approves", "expected"), [(True, ("A Human <human@example.com>",)), (False, ())])
+def test_who_approved_is_noted_with_the_version_where_no_line_says_it(
+    shop: Ledger, approves: bool, expected: tuple[str, ...]
+) -> None:
+    """A squash by a forge that writes no lines, as GitHub's button does; noted once, nobody too."""
+    forge = Squashing(shop.repository.root, Workspace(shop.repository.root))
+    shop.at("2026-01-09T12:00").repository.git("checkout", "-qb", "change")
+    shop.repository.write("README.md", "asked\n")
+    shop.repository.commit("Ask")
+    pull = forge.open(NewPull(branch="change", base="main", title="Change", body=""))
+    if approves:
+        replace(forge, actor=HUMAN).approve(pull.number)
+    shop.repository.git("checkout", "-q", "main")
+    brought = shop.at("2026-01-10T12:00").name(1, approved="")
+    shop.at("2026-01-10T12:05").point(1)
+    brought_by = replace(forge, merged=(replace(pull, state=PullState.MERGED, merge_commit=brought),))
+    for _ in range(2):
+        note_approvals(shop.version(1), "production", brought, forge=brought_by, registry=shop.registry)
+    note_approvals(shop.version(2), "production", "0" * 40, forge=brought_by, registry=shop.registry)
+    row = shop.ask("2026-01-11")
+    assert row.landing is not None and row.landing.approved == expected
+    assert approved(shop.version(1).tags, "production") == expected
+    assert approved(shop.version(1).tags, "staging") is None
+    assert approved(shop.version(2).tags, "production") is None, "no pull request brought it"
+
+
+@dataclass(frozen=True)
+class Squashing(LocalForge):
+    """A local forge whose merges were made elsewhere."""
+
+    merged: tuple[PullRequest, ...] = ()
+
+    def brought(self, commit: str) -> PullRequest | None:
+        return next((pull for pull in self.merged if pull.merge_commit == commit), None)
 
 
 def test_a_merge_counts_when_it_was_merged(shop: Ledger) -> None:

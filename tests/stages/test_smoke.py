@@ -28,7 +28,7 @@ from mlops_ci.records.serving import Serving
 from mlops_ci.stages.deploy import Dock, Plan, apply
 from mlops_ci.stages.scoring import Home
 from mlops_ci.stages.smoke import smoke, smoke_by_answers
-from mlops_ci.stages.status import MERGE, _differences
+from mlops_ci.stages.status import MERGE, Word, stand
 from tests.backends.toys import make_sources, until
 from tests.stages.test_deploy import BESIDE, Splits
 
@@ -140,6 +140,11 @@ def test_what_was_changed_by_hand_is_to_be_done_again(tmp_path: Path) -> None:
         planned = Plan(release=RELEASE, environment=Environment(name="production"), serving=serving(altered))
         assert planned.step.action is action
         assert altered in planned.step.what
-        wanted = dataclasses.replace(RELEASE)
-        found = _differences("toy", wanted, "", RELEASE.model_digest, serving(altered))
-        assert found == ((altered, MERGE) if altered else ("", ""))
+        found = stand(
+            "toy",
+            "production",
+            wanted=Word(value=dataclasses.replace(RELEASE)),
+            alias=Word(value=RELEASE.model_digest),
+            serving=Word(value=serving(altered)),
+        )
+        assert (found.problem, found.mend) == ((altered, MERGE) if altered else ("", ""))

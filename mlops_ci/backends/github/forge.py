@@ -66,6 +66,9 @@ class GitHubForge:
     def pull(self, number: int) -> PullRequest:
         return self.requests.view(self.requests.raw(number))
 
+    def brought(self, commit: str) -> PullRequest | None:
+        return self.requests.brought(commit)
+
     def open(self, new: NewPull) -> PullRequest:
         return self.requests.open(new)
 

@@ -50,6 +50,16 @@ class Pulls:
         assert isinstance(found, Mapping)
         return found
 
+    def brought(self, commit: str) -> PullRequest | None:
+        try:
+            found = self.api.find(f"commits/{commit}/pulls") or []
+        except GitHubError as error:
+            if error.status != 422:  # that is a commit that GitHub does not have
+                raise
+            return None
+        merged = [pull for pull in map(self.view, found) if pull.state is PullState.MERGED]
+        return next((pull for pull in merged if pull.merge_commit == commit), merged[0] if merged else None)
+
     def open(self, new: NewPull) -> PullRequest:
         if there := self._there(new):
             return self._whole(there, new)

@@ -76,6 +76,7 @@ class KeeperTarget:
             since=str(noted.get("since", "")),
             restarts=whole(status, "restarts"),
             log=str(log_of(folder, self._active(folder))),
+            refused=str(noted.get("refused", "")),
         )
 
     def recorded(self, model: str, environment: str) -> tuple[Release, ...]:

@@ -152,15 +152,16 @@ class KserveCanaryTarget(KserveTarget):
 
     def _beside(self, service: Service, canary: Canary, found: Any) -> Serving:
         url = service.url(found)
-        wanted = _manifest(service, canary)
+        wanted, noted = _manifest(service, canary), service.record.read().noted
         return Serving(
             release=canary.stable,
             url=url,
             answering=service.answers(url, canary.stable, *([canary.release] if canary.running else [])),
-            since=str(service.record.read().noted.get("since", "")),
+            since=str(noted.get("since", "")),
             altered=f"{place} of its InferenceService was changed by hand"
             if (place := difference(wanted, found))
             else "",
+            refused=str(noted.get("refused", "")),
         )
 
 

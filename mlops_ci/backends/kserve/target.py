@@ -102,6 +102,7 @@ class KserveTarget:
             since=str(memory.noted.get("since", "")) if memory.release == release else "",
             restarts=kserve_trouble.restarts(self.client, service.options.namespace, service.name),
             altered=service.altered(found, release, memory),
+            refused=str(memory.noted.get("refused", "")),
         )
 
     def _service(self, model: str, environment: str, options: Mapping[str, Any] | None = None) -> Service:

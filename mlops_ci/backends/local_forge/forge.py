@@ -114,6 +114,9 @@ class LocalForge:
             if branch in ("", item.branch) and base in ("", item.base) and state in (None, item.state)
         )
 
+    def brought(self, commit: str) -> PullRequest | None:
+        return next((pull for pull in self.pulls(state=PullState.MERGED) if pull.merge_commit == commit), None)
+
     def pull(self, number: int) -> PullRequest:
         return self._view(self._settled(self.stored.read(number)))
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from mlops_ci.digests.commands import scripts
 from mlops_ci.digests.imports import closure
-from mlops_ci.digests.sources import Project
+from mlops_ci.digests.sources import TABLES, Project
 from mlops_ci.digests.stages import Stage
 from mlops_ci.records.setting_up import Found, Pipeline, Script
 from mlops_ci.stages.init.look import TRAINING
 from mlops_ci.stages.init.script import read_script
 
-DATA = (".csv", ".tsv", ".csv.gz", ".parquet", ".pq")
+DATA = TABLES
 PARAMETERS = (".yaml", ".yml", ".json", ".toml")
 METRICS = re.compile(r"metric|score|eval|result", re.IGNORECASE)
 MODEL = re.compile(r"model", re.IGNORECASE)
