@@ -94,9 +94,9 @@ def announce_error(error: MlopsError) -> None:
     summarise("\n".join(["```text", *lines, "```"]))
     text = "\n".join(part for part in (error.message, error.hint) if part)
     workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".").resolve()
-    prefix = os.path.relpath(Path.cwd(), workspace)
+    prefix = os.path.relpath(error.root or Path.cwd(), workspace)
     found = _placed("error", "mlops-ci", text, error.where, "" if prefix == "." else f"{prefix}/")
-    if found.file and not (workspace / found.file).is_file():
+    if found.file and (".." in Path(found.file).parts or not (workspace / found.file).is_file()):
         found = replace(found, file="", line=0, message=f"{error.where}: {text}")
     log.command(found.command())
 
