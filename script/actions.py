@@ -33,6 +33,9 @@ empty is not set. All run this very version of mlops-ci in an environment of its
 Docker, and need Python 3.10 to 3.13 and git. Variables of the command line work too, tokens and passwords come as
 `env:`. How they go together: [Workflows](workflows.md).
 
+The action in the root takes `run` or `stage`, not both, and the shared inputs alone: one that its command lacks is
+refused. A command that needs more, such as `deploy` its environment, has an action of its own.
+
 A step fails with the command's [exit code](errors.md); its output `passed` is `false` then, and the job's summary has
 the error. Write a commit's SHA in place of `v1` to pin one.
 
