@@ -18,12 +18,13 @@ class MlopsError(Exception):
     page = "errors.md"
 
     def __init__(self, message: str, *, hint: str = "", docs: str = "", where: str = "") -> None:
-        """`where` is `file` or `file:line`; it is put before the message."""
+        """`where` is `file` or `file:line`, from `root` where that is known; it is put before the message."""
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.docs = docs or self.page
         self.where = where
+        self.root = ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message

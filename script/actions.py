@@ -12,6 +12,8 @@ import yaml
 
 from mlops_ci.cli.announce import OUTPUTS
 from mlops_ci.cli.main import COMMANDS, variables
+from mlops_ci.cli.root_action import RUN as RUN_VARIABLE
+from mlops_ci.cli.root_action import STAGE as STAGE_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 SHARED = ("model", "all", "base", "config", "debug", "working-directory", "wheelhouse")
@@ -24,13 +26,18 @@ NOTE = "# Written by script/docs from the command; edit that.\n"
 FOLDER = {"description": "The folder to run in, from the workspace.", "required": False, "default": "."}
 WHEELS = {"description": "A folder with the packages, instead of an index.", "required": False, "default": ""}
 INTRODUCTION = """\
-Each action is a thin shell over one command of the [command line](cli.md): its inputs are the command's options, and an
-input that is empty is not set. All run this very version of mlops-ci in an environment of its own, apart from yours and
-never on `PATH`; [setup](#setup) caches it between jobs. They run on Linux and macOS, on GitHub's runners and your own,
-without Docker, and need Python 3.10 to 3.13 and git. Variables of the command line work too, tokens and passwords come
-as `env:`. How they go together: [Workflows](workflows.md).
+Each action is a thin shell over one command of the [command line](cli.md): its inputs are the command's options, but
+for those that choose what is printed (`--json`, `--quiet`, and `--format` and `--output` of `report`). An input that is
+empty is not set. All run this very version of mlops-ci in an environment of its own, apart from yours and never on
+`PATH`; [setup](#setup) caches it between jobs. They run on Linux and macOS, on GitHub's runners and your own, without
+Docker, and need Python 3.10 to 3.13 and git. Variables of the command line work too, tokens and passwords come as
+`env:`. How they go together: [Workflows](workflows.md).
 
-A step fails with the command's [exit code](errors.md). Write a commit's SHA in place of `v1` to pin one.
+The action in the root takes `run` or `stage`, not both, and the shared inputs alone: one that its command lacks is
+refused. A command that needs more, such as `deploy` its environment, has an action of its own.
+
+A step fails with the command's [exit code](errors.md); its output `passed` is `false` then, and the job's summary has
+the error. Write a commit's SHA in place of `v1` to pin one.
 
 ## Inputs that actions share
 
@@ -103,7 +110,8 @@ def stage(name: str) -> str:
 
 
 def umbrella() -> str:
-    """The action in the root: one loop, or one command by name."""
+    """The action in the root: one loop, or one command by name, if that needs no more than the shared inputs."""
+    alone = ["affected", *(name for name in STAGES if not needy(name))]
     inputs: dict[str, Any] = {
         "run": {
             "description": f"The loop to run: {', '.join(RUN)}.",
@@ -111,7 +119,7 @@ def umbrella() -> str:
             "default": "",
         },
         "stage": {
-            "description": f"One stage instead: affected, {', '.join(STAGES)}.",
+            "description": f"One stage instead: {', '.join(alone)}.",
             "required": False,
             "default": "",
         },
@@ -119,9 +127,10 @@ def umbrella() -> str:
     shared = [option for option in options_of("merge") if variables("merge", long(option))[1:]]
     inputs.update({option_input(option): described(option) for option in shared})
     env = {variables("merge", long(option))[1]: f"${{{{ inputs.{option_input(option)} }}}}" for option in shared}
-    env["MLOPS_CI_RUN"] = "${{ inputs.run || inputs.stage }}"
+    env |= {RUN_VARIABLE: "${{ inputs.run }}", STAGE_VARIABLE: "${{ inputs.stage }}"}
     text = "GitOps for machine learning: judge models in pull requests, ship what was reviewed."
-    return document("mlops-ci", text, inputs, env, '"$GITHUB_ACTION_PATH/bin/mlops-ci" "$MLOPS_CI_RUN"')
+    word = f"${{{RUN_VARIABLE}:-${STAGE_VARIABLE}}}"  # the command line refuses both
+    return document("mlops-ci", text, inputs, env, f'"$GITHUB_ACTION_PATH/bin/mlops-ci" "{word}"')
 
 
 def needy(name: str) -> bool:

@@ -83,13 +83,20 @@ def findings(result: StageResult, prefix: str) -> Iterator[Annotation]:
 
 
 def announce_error(error: MlopsError) -> None:
-    """Tell the workflow of an error that ended a command before there was a result; at its line, where it names a file
-    of the checkout."""
+    """Tell the workflow of an error that ended a command: `passed` is false whatever was written before, the summary
+    has the error, and an annotation stands at its line, where it names a file of the checkout."""
+    if path := os.environ.get("GITHUB_OUTPUT"):
+        append(Path(path), render({"passed": "false"}))
+    # Verbatim, in a block of code: the runner hides a secret only where no character of it was escaped.
+    lines = [
+        plain(line, longest=2_000).replace("```", "` ` `") for line in f"error: {error}\n{error.hint}".splitlines()
+    ]
+    summarise("\n".join(["```text", *lines, "```"]))
     text = "\n".join(part for part in (error.message, error.hint) if part)
     workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".").resolve()
-    prefix = os.path.relpath(Path.cwd(), workspace)
+    prefix = os.path.relpath(error.root or Path.cwd(), workspace)
     found = _placed("error", "mlops-ci", text, error.where, "" if prefix == "." else f"{prefix}/")
-    if found.file and not (workspace / found.file).is_file():
+    if found.file and (".." in Path(found.file).parts or not (workspace / found.file).is_file()):
         found = replace(found, file="", line=0, message=f"{error.where}: {text}")
     log.command(found.command())
 

@@ -10,6 +10,7 @@ from mlops_ci.cli import wiring
 from mlops_ci.cli.suggest_suite import as_text
 from mlops_ci.errors import MlopsError
 from mlops_ci.records.setting_up import Entry
+from mlops_ci.report.clean import plain
 
 
 def first_suites(
@@ -36,7 +37,7 @@ def first_suites(
                 suggested = wiring.suggest(entry.training, table="", name=Path(path).stem, directory=folder)
                 suites[path] = as_text(suggested)
             except MlopsError as error:
-                without[entry.name] = f"no suite was written for {table}: {error.message} ({error.hint or how})"
+                without[entry.name] = f"no suite was written for {table}: {plain(error.message)} ({error.hint or how})"
     return suites, without
 
 

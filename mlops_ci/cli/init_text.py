@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 import click
 
 from mlops_ci.records.setting_up import Draft, Setup
-from mlops_ci.stages.init.workflows import BASES
+from mlops_ci.report.clean import plain
+from mlops_ci.stages.init.workflows import BASES, FOLDER
 
+LONGEST = 2_000  # characters of a line of advice
+FIRST = ("mlops.yaml", "dvc.yaml")
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def diff(drafts: Iterable[Draft]) -> Iterator[str]:
-    """Every change, as git shows it; a base is the same as its workflow, and one line."""
-    for draft in drafts:
+    """Every change, as git shows it, what is to be read first at first; a base is the same as its workflow, and one
+    line."""
+    for draft in sorted(drafts, key=_rank):
         if draft.path.startswith(f"{BASES}/"):
             yield click.style(f"+++ b/{draft.path}  (the same, for 'init --upgrade' to merge against)", bold=True)
             continue
@@ -25,7 +30,21 @@ def diff(drafts: Iterable[Draft]) -> Iterator[str]:
         lines = difflib.unified_diff(
             before.splitlines(), draft.text.splitlines(), old, f"b/{draft.path}", lineterm="", n=2
         )
-        yield from (_colored(line) for line in lines)
+        yield from (_colored(_visible(line)) for line in lines)
+
+
+def _rank(draft: Draft) -> int:
+    """What decides about the model, then the rest, then the long workflows."""
+    if posixpath.basename(draft.path) in FIRST:
+        return FIRST.index(posixpath.basename(draft.path))
+    return len(FIRST) + draft.path.startswith((FOLDER, BASES))
+
+
+def _visible(line: str) -> str:
+    """A line of a file with what can't be seen, or would turn the terminal's text around, written out."""
+    if line.isprintable():
+        return line
+    return "".join(letter if letter.isprintable() or letter == "\t" else f"\\u{ord(letter):04x}" for letter in line)
 
 
 def _colored(line: str) -> str:
@@ -56,7 +75,7 @@ def left_to_do(advice: Sequence[str], *, width: int) -> Iterator[str]:
         yield ""
         yield "left to do:"
     for number, item in enumerate(advice, 1):
-        first, *rest = item.splitlines()
+        first, *rest = (plain(line, longest=LONGEST) for line in item.split("\n"))
         yield from wrap(
             first,
             width,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +20,12 @@ from mlops_ci.cli.flows import Flows
 from mlops_ci.cli.init_suites import first_suites
 from mlops_ci.cli.init_text import diff
 from mlops_ci.cli.offering import Offering
+from mlops_ci.config.sane import nameable
 from mlops_ci.digests.sources import Project
 from mlops_ci.errors import RepositoryError, UsageError
 from mlops_ci.io.git import Git
 from mlops_ci.records.setting_up import Entry, Head, Setup
+from mlops_ci.report.clean import plain
 from mlops_ci.stages.init import workflows
 from mlops_ci.stages.init.advice import about
 from mlops_ci.stages.init.entries import Wishes, entries, first
@@ -30,6 +33,8 @@ from mlops_ci.stages.init.general import general, has_remote
 from mlops_ci.stages.init.look import config_elsewhere, find_models
 from mlops_ci.stages.init.prepare import CONFIG, OWNERS, Place, setup_of
 
+PERSON = r"@[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]+)?|[A-Za-z0-9_.+%-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+OWNER = re.compile(f"({PERSON})( ({PERSON}))*")
 NEXT = "next: mlops-ci check, then commit this on a branch, and mlops-ci pull-request"
 
 
@@ -61,8 +66,13 @@ class Initializing:
             raise UsageError(
                 f"--pin is '{pin}', not the 40 digits of a commit", hint="a tag can be moved, a commit can't"
             )
-        if owner and not owner.startswith("@") and "@" not in owner[1:-1]:
-            raise UsageError(f"--owner is '{owner}'", hint="name a person (@name), a team (@org/team) or an address")
+        if owner and not OWNER.fullmatch(owner):
+            hint = "name a person (@name), a team (@org/team) or an address; several with a space between"
+            raise UsageError(f"--owner is '{plain(owner)}'", hint=hint)
+        for name, wish in {"train": train, **wishes}.items():
+            if not nameable(wish):
+                hint = "mlops.yaml can hold none (a line break is one): rename it"
+                raise UsageError(f"--{name} is '{plain(wish)}' and has a control character in it", hint=hint)
         git = Git.open(folder)
         git.head()
         below = folder.resolve().relative_to(git.root).as_posix()
@@ -138,7 +148,8 @@ class Initializing:
 
     def _ask(self, question: str, choices: Sequence[str]) -> str:
         if len(choices) > 1:
-            click.echo(f"{question}\n  found: {', '.join(choices[:8])}{', …' if len(choices) > 8 else ''}", err=True)
+            shown = ", ".join(map(plain, choices[:8])) + (", …" if len(choices) > 8 else "")
+            click.echo(f"{question}\n  found: {shown}", err=True)
         answer: str = click.prompt(question if len(choices) < 2 else ">", default=choices[0], err=True)
         return answer.strip()
 
@@ -168,7 +179,6 @@ class Initializing:
         if setup.drafts:
             yield from general(
                 has_dvc_remote=has_remote(self.flows.read(".dvc/config") or ""),
-                on_github=bool(self.git.origin_url()),
                 pin=self.flows.current_pin,
                 owner=owner,
                 has_owners=has_owners,
@@ -177,7 +187,7 @@ class Initializing:
 
     def _ask_owner(self) -> str:
         answer = self._ask("Who approves releases (@name or @org/team)?", ["nobody yet"])
-        return answer if answer.startswith("@") else ""
+        return answer if OWNER.fullmatch(answer) else ""
 
     def _has(self, made: Sequence[Entry]) -> frozenset[str]:
         """What workflows are for; a mlops.yaml that is to be written has none of it yet."""

@@ -63,6 +63,16 @@ def _head(checkout: Path) -> str:
         return ""
 
 
+def github_name(url: str, folder: Path) -> str:
+    """`acme/churn` of a clone from GitHub, as GITHUB_REPOSITORY has it; else `OWNER/churn`."""
+    path = urlsplit(url).path if "://" in url else url.rpartition(":")[2]
+    found = path.strip("/").removesuffix(".git")
+    if "github" in url and re.fullmatch(r"[\w.-]+/[\w.-]+", found, re.ASCII):
+        return found
+    # It stands in a command to copy.
+    return "OWNER/" + re.sub(r"[^\w.-]", "-", repository_name(url, folder), flags=re.ASCII)
+
+
 def repository_name(url: str, folder: Path) -> str:
     """`churn` of git@github.com:acme/churn.git; without a remote, the folder's name."""
     path = urlsplit(url).path if "://" in url else url.rpartition(":")[2]

@@ -12,6 +12,7 @@ from importlib import import_module
 
 import click
 
+from mlops_ci.cli.root_action import refusal
 from mlops_ci.cli.surroundings import settle
 from mlops_ci.errors import MlopsError, did_you_mean
 from mlops_ci.github.context import in_actions
@@ -77,7 +78,10 @@ class LazyGroup(click.Group):
             ctx.fail("no command is named; of an action, set 'run' or 'stage'")
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             ctx.fail(f"no command '{args[0]}'; {did_you_mean(args[0], COMMANDS, 'see --help')}")
-        return super().resolve_command(ctx, args)
+        name, found, rest = super().resolve_command(ctx, args)
+        if name and found and (problem := refusal(name, found, os.environ)):
+            ctx.fail(problem)
+        return name, found, rest
 
 
 def name_variables(command: click.Command, name: str) -> None:
@@ -138,6 +142,9 @@ def _run(argv: Sequence[str]) -> int:
         return outcome if isinstance(outcome, int) else 0
     except click.ClickException as error:
         error.show()
+        # Without any word click shows the whole help as an error.
+        short = isinstance(error, click.exceptions.NoArgsIsHelpError)
+        _announce("no command is named" if short else error.format_message())
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("\ninterrupted; nothing half-written was left, run the same command again to go on", err=True)
@@ -163,11 +170,16 @@ def _report(error: MlopsError, *, debug: bool) -> int:
 
         traceback.print_exc()
     click.echo(error_text(error), err=True)
+    _announce(error)
+    return error.exit_code
+
+
+def _announce(error: MlopsError | str) -> None:
+    """Tell the workflow, where there is one, of an error that ended the command."""
     if in_actions(os.environ):
         from mlops_ci.cli.announce import announce_error
 
-        announce_error(error)
-    return error.exit_code
+        announce_error(MlopsError(error) if isinstance(error, str) else error)
 
 
 def _report_bug(error: Exception, *, debug: bool) -> int:
@@ -181,4 +193,5 @@ def _report_bug(error: Exception, *, debug: bool) -> int:
     else:
         click.echo("  run again with --debug to see where", err=True)
     click.echo(f"  please report it with these versions:\n{version_text()}", err=True)
+    _announce(f"this is a bug in mlops-ci: {type(error).__name__}: {error}")
     return 1

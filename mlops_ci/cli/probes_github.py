@@ -64,7 +64,7 @@ def _schedules(reach: Reach, times: dict[str, tuple[str, ...]]) -> Iterator[Find
 def _no_token(ground: Ground) -> Iterator[Finding]:
     if ground.refused is not None:
         raise ground.refused
-    name = installed.repository_name(ground.git.origin_url(), ground.git.root) if ground.git else "NAME"
+    name = installed.github_name(ground.git.origin_url(), ground.git.root) if ground.git else "OWNER/NAME"
     message = "there is none here, so permissions, rules and schedules were not looked at"
-    cure = f"GITHUB_REPOSITORY=OWNER/{name} GH_TOKEN=$(gh auth token) mlops-ci doctor"
+    cure = f"GITHUB_REPOSITORY={name} GH_TOKEN=$(gh auth token) mlops-ci doctor"
     yield warning(access.GROUP, "token", message, cure)

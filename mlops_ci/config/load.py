@@ -26,7 +26,12 @@ EXAMPLE = "configuration.md#a-complete-example"
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """Read the config at `path`. Raises ConfigError with file, line and the fix."""
-    return load_bytes(_content(path), path=path, root=path.resolve().parent, environ=environ)
+    root = path.resolve().parent
+    try:
+        return load_bytes(_content(path), path=path, root=root, environ=environ)
+    except ConfigError as error:
+        error.root = str(root)
+        raise
 
 
 def _content(path: Path) -> bytes:
@@ -40,7 +45,7 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         if path.is_symlink():
             raise ConfigError(f"{path} is a link to nothing", hint="mend the link or replace it by a file") from None
-        hint = "run where it lies, name it with --config, or start from the example on the page below"
+        hint = "run where it lies, name it with --config, or let 'mlops-ci init' write one"
         raise ConfigError(f"there is no {path}", hint=hint, docs=EXAMPLE) from None
     except OSError as error:
         raise ConfigError(f"{path} is not readable: {error.strerror}") from None

@@ -14,6 +14,11 @@ PROSE = ("query", "reason", "refresh")  # may run over several lines
 LARGEST = 1e300
 
 
+def nameable(text: str) -> bool:
+    """Whether a config may hold a text as it is."""
+    return not CONTROL.search(text)
+
+
 def insane(value: Any, path: str = "") -> Iterator[Problem]:
     """Problems of any document, before the schema is asked."""
     if isinstance(value, dict):

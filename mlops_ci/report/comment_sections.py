@@ -64,7 +64,7 @@ def _red(model: ModelReport) -> Iterator[str]:
 
 
 def _where(details: EvaluationDetails) -> Iterator[str]:
-    """The slices that lost more than they may, or else those that lost most; a chart where there are enough of them."""
+    """The slices that lost more than they may, or else those that lost most; charts where there are enough of them."""
     tested = sorted((item for item in details.slices if item.tested), key=lambda item: -(item.drop or 0.0))
     failed = [item for item in tested if item.failed]
     worst = failed[:MOST] or [item for item in tested[:MOST_SLICES] if (item.drop or 0.0) > 0]
@@ -74,8 +74,7 @@ def _where(details: EvaluationDetails) -> Iterator[str]:
     rows = [_slice(details, item) for item in worst]
     text = f"**{heading}**\n\n" + table(("slice", "rows", "metric", "drop", "allowed", "mended / broken"), rows)
     yield text + _more(len(failed))
-    if chart := drops(details.slices):
-        yield chart
+    yield from drops(details.slices)
 
 
 def _slice(details: EvaluationDetails, item: SliceResult) -> tuple[str, ...]:

@@ -64,6 +64,17 @@ def test_outputs_are_those_that_the_command_line_writes(path: Path) -> None:
     assert list(read(path)["outputs"]) == list(OUTPUTS)
 
 
+def test_the_root_s_action_offers_only_what_its_inputs_suffice_for() -> None:
+    inputs = read(ROOT / "action.yml")["inputs"]
+    offered = [word for name in ("run", "stage") for word in re.findall(r"[\w-]+(?=[,.])", inputs[name]["description"])]
+    assert {"merge", "affected", "train", "publish"} <= set(offered)
+    assert "deploy" not in offered
+    for name in offered:
+        command = import_module(f"mlops_ci.cli.{COMMANDS[name][0]}").command
+        missing = {max(option.opts, key=len)[2:] for option in command.params if option.required} - set(inputs)
+        assert not missing, name
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_can_be_set_by_the_variable_of_its_name(name: str) -> None:
     group = click.Group("root", commands={name: import_module(f"mlops_ci.cli.{COMMANDS[name][0]}").command})

@@ -107,19 +107,63 @@ def test_an_empty_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize(
     ("config", "place"),
-    [("models/mlops.yaml", "file=models/mlops.yaml,line=2,"), ("other/mlops.yaml", "")],
+    [
+        ("work/models/mlops.yaml", "file=models/mlops.yaml,line=2,"),
+        ("work/mlops.yaml", "file=mlops.yaml,line=2,"),
+        ("elsewhere/mlops.yaml", ""),
+    ],
 )
 def test_an_error_before_any_result_points_at_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: str, place: str
 ) -> None:
-    """And names no file that it does not mean: of a config elsewhere only the name is known."""
-    for folder in ("models", "other"):
-        (tmp_path / folder).mkdir()
+    """Wherever in the checkout the config is; and no file is named that is not of the checkout."""
+    for folder in ("work/models", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
     (tmp_path / config).write_text("version: 1\nmodles: {}\n")
-    monkeypatch.chdir(tmp_path / "models")
+    monkeypatch.chdir(tmp_path / "work/models")
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
-    assert run(["check", "--config", f"../{config}"]) == 2
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path / "work"))
+    assert run(["check", "--config", f"../../{config}"]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("::error")]
     assert line.startswith(f"::error {place}title=mlops-ci::")
     assert "modles" in line
+
+
+def test_a_command_that_an_error_ended_has_not_passed(
+    outputs: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its step's output says so, and the summary has the error as text, whatever is in it."""
+    summary = outputs.with_name("summary")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    repository.write("mlops.yaml", "version: 1\nmodels:\n  toy: {tarin: '```x'}\n")
+    assert run(["affected"]) == 2
+    assert parsed(outputs.read_text()) == {"passed": "false"}
+    text = summary.read_text()
+    assert text.startswith("```text\nerror: mlops.yaml:3: ")
+    assert "tarin" in text
+    assert text.count("```") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "said"),
+    [
+        (["deploy"], {}, "Missing option '--environment'."),
+        (["affected"], {"MLOPS_CI_ALL": "maybe"}, "Invalid value for '--all': 'maybe' is not a valid boolean"),
+        (["::error::x"], {}, "no command '::error::x'; see --help"),
+        ([], {}, "no command is named"),
+    ],
+)
+def test_an_error_of_usage_is_annotated_too(
+    words: list[str],
+    variables: dict[str, str],
+    said: str,
+    outputs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert run(words) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("::")]
+    assert line.startswith(f"::error title=mlops-ci::{said}")
+    assert parsed(outputs.read_text()) == {"passed": "false"}

@@ -128,6 +128,7 @@ def test_outside_of_a_repository(
     said = capsys.readouterr().out
     assert "error   clone:" in said
     assert "error   mlops.yaml: there is no mlops.yaml" in said
+    assert "or let 'mlops-ci init' write one" in " ".join(said.split())
 
 
 def test_a_shallow_clone(clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +146,7 @@ def test_a_token_that_is_none_is_an_error_of_its_own(clinic: Clinic, monkeypatch
     clinic.git("remote", "add", "origin", "git@github.com:acme/churn.git")
     monkeypatch.setenv("COLUMNS", "120")
     text = clinic.text("--offline")
-    assert "→ GITHUB_REPOSITORY=OWNER/churn GH_TOKEN=$(gh auth token) mlops-ci doctor" in text
+    assert "→ GITHUB_REPOSITORY=acme/churn GH_TOKEN=$(gh auth token) mlops-ci doctor" in text
 
 
 @pytest.mark.slow

@@ -311,6 +311,65 @@ def test_odd_names(repository: Make) -> None:
     assert "0 wrong" in made.mlops("check")
 
 
+def test_a_name_like_a_template_is_a_name(repository: Make) -> None:
+    """In mlops.yaml, where variables are replaced, and in dvc.yaml, where DVC replaces its own."""
+    made = repository(**{"train ${z}.py": SAVING, "data/train.csv": ROWS, "data/test ${{ x }}.csv": ROWS})
+    made.mlops("init", "--yes", "--pin", PIN)
+    (model,) = made.config().values()
+    assert model["evaluate"]["holdout"] == "data/test $${{ x }}.csv"  # type: ignore[index]
+    (stage,) = yaml.safe_load(made.text("dvc.yaml"))["stages"].values()
+    assert stage["cmd"] == "python 'train \\${z}.py'"
+    assert "train \\${z}.py" in stage["deps"]
+    assert "0 wrong" in made.mlops("check")
+
+
+@pytest.mark.parametrize("label", ["a\nb", "\x1b[31mred", "\u2028"])
+def test_a_column_that_no_config_can_name_is_not_taken(repository: Make, label: str) -> None:
+    rows = ROWS.replace("churned", f'"{label}"')
+    made = repository(**{**PLAIN, "data/train.csv": rows, "data/test.csv": rows, "train.py": "print(model.fit(1))\n"})
+    said = made.mlops("init", "--yes", "--train", "train.py")
+    assert "0 wrong" in made.mlops("check")
+    assert label not in said
+    assert "is trained and not judged" in said
+    assert "has a control character" in made.mlops("init", "--yes", "--label", label, expect=2)
+
+
+def test_what_can_t_be_seen_is_written_out(repository: Make) -> None:
+    """And no text from outside makes a line of its own, or turns one around."""
+    label = "\u202e::error::hi"
+    rows = ROWS.replace("churned", label)
+    made = repository(**{**PLAIN, "data/train.csv": rows, "data/test.csv": rows, "train.py": "print(model.fit(1))\n"})
+    said = made.mlops("init", "--yes", "--train", "train.py")
+    assert "'::error::hi' was taken for the label" in said
+    assert "\u202e" not in said
+    (model,) = made.config().values()
+    assert model["evaluate"]["label"] == label  # type: ignore[index]
+    assert "0 wrong" in made.mlops("check")
+
+
+def test_what_a_person_reads_first_is_shown_first(repository: Make) -> None:
+    said = repository(**PLAIN).mlops("init", "--dry-run")
+    paths = [line.removeprefix("+++ b/") for line in said.splitlines() if line.startswith("+++ ")]
+    assert paths[:2] == ["mlops.yaml", "dvc.yaml"]
+    assert paths[-1].startswith((".github/workflows/", ".github/mlops-ci/"))
+
+
+def test_what_is_left_to_do_before_the_repository_has_a_home(repository: Make) -> None:
+    """The workflows are written, and will need it once they run."""
+    made = repository(**{**PLAIN, "train.py": DUMPING.replace("from features import table", "table = str")})
+    said = " ".join(made.mlops("init", "--yes").split())
+    assert "set the repository's variable MLFLOW_TRACKING_URI" in said
+    assert "require the check 'Models are judged'" in said
+    assert '  metrics: ""  # the pipeline writes none\n' in made.text("mlops.yaml")
+
+
+@pytest.mark.parametrize("owner", ["@a", "@org/team", "a.b@example.org", "@a @org/b"])
+def test_who_approves_is_written_into_codeowners(repository: Make, owner: str) -> None:
+    made = repository(**PLAIN)
+    made.mlops("init", "--yes", "--owner", owner)
+    assert f"/mlops.yaml {owner}\n" in made.text(".github/CODEOWNERS")
+
+
 def test_without_a_terminal_nobody_is_asked_and_nothing_written(repository: Make) -> None:
     made = repository(**PLAIN)
     before = made.state()
@@ -325,6 +384,9 @@ def test_without_a_terminal_nobody_is_asked_and_nothing_written(repository: Make
         (("--pin", "v1"), "not the 40 digits of a commit"),
         (("--label", "churn"), "did you mean 'churned'?"),
         (("--owner", "ml"), "name a person (@name)"),
+        (("--owner", "@a b\n* @evil"), "--owner is '@a b * @evil'"),
+        (("--owner", "@a\n"), "name a person (@name)"),
+        (("--owner", "@a # all"), "name a person (@name)"),
         (("--train", "nowhere.py"), "there is no 'nowhere.py'"),
         (("--conflicts",), "--conflicts goes with --upgrade"),
         (("--upgrade",), "there are no workflows of mlops-ci here"),

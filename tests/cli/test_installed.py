@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.cli.installed import repository_name, templates
+from mlops_ci.cli.installed import github_name, repository_name, templates
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "c" * 40
@@ -69,3 +69,18 @@ def test_the_templates_are_found() -> None:
 )
 def test_the_name_of_a_repository(url: str) -> None:
     assert repository_name(url, Path("/somewhere/churn")) == "churn"
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("git@github.com:acme/nb.git", "acme/nb"),
+        ("https://github.com/acme/nb", "acme/nb"),
+        ("ssh://git@github.acme.org/acme/nb.git", "acme/nb"),
+        ("https://github.com/acme/$(id)", "OWNER/--id-"),
+        ("https://example.org/acme/nb", "OWNER/nb"),
+        ("", "OWNER/churn"),
+    ],
+)
+def test_the_name_of_a_repository_at_github(url: str, name: str) -> None:
+    assert github_name(url, Path("/somewhere/churn")) == name

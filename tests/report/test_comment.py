@@ -162,12 +162,24 @@ def test_a_link_that_is_none_is_left_out(url: str) -> None:
 
 def test_a_chart_says_something_or_is_not_there() -> None:
     parts = evaluation('<b>"];\nclick', 5).slices
-    chart = mermaid.drops(parts)
+    (chart,) = mermaid.drops(parts)
     assert re.search(r'x-axis \["carrier bclick0"(, "carrier bclick\d"){4}\]', chart)
     assert set(re.sub(r'[\w\s".,:;\[\]>-]', "", chart.replace("```", ""))) == set()
-    assert mermaid.drops(parts[:2]) == ""
-    assert mermaid.drops([dataclasses.replace(item, drop=0.0) for item in parts]) == ""
-    assert mermaid.drops([*parts, dataclasses.replace(parts[0], metric="log_loss")]) == ""
+    assert mermaid.drops(parts[:2]) == []
+    assert mermaid.drops([dataclasses.replace(item, drop=0.0) for item in parts]) == []
+
+
+def test_slices_of_other_limits_have_a_chart_of_their_own() -> None:
+    """First the one that lost most of what it may lose; one slice alone is in the table only."""
+    parts = evaluation("x", 4).slices  # lost 0.02 of 0.03
+    others = [dataclasses.replace(item, max_drop=0.021, by="hour") for item in parts]
+    alone = dataclasses.replace(parts[0], metric="log_loss")
+    first, second = mermaid.drops([*parts, *others, alone])
+    assert '"hour x0"' in first
+    assert '"carrier x0"' not in first
+    assert '"carrier x0"' in second
+    none_allowed = [dataclasses.replace(item, max_drop=0.0, drop=0.001, by="none") for item in parts]
+    assert '"none x0"' in mermaid.drops([*parts, *none_allowed])[0]
 
 
 @pytest.mark.parametrize("text", ["- a", "+ a", "=== a", "12. a", "3) a", "---", "    code", "* a", "# a", "> a"])

@@ -21,6 +21,7 @@ from mlops_ci.records.forge import NewPull
 from mlops_ci.records.github import TokenKind
 from tests.backends.github_place import PEOPLE, TOKEN, GitHubPlace, github
 from tests.e2e.person import Person
+from tests.e2e.test_retrain import dvc
 from tests.e2e.toy import config, first_model
 from tests.github import events
 from tests.github.hub import Comment, Pull, Repo
@@ -225,6 +226,7 @@ def opened(folder: Path, machine: Machine) -> Iterator[Shop]:
     person.git("rebase", "-q", "main")
     configure(person, folder / "models", validated=True)
     person.commit("Serve in two environments")
+    keep_outside(person, folder / "store")
     (folder / "kept").mkdir()
     (person.home / ".mlops").mkdir()
     (person.home / ".mlops/.gitignore").write_text("*\n")
@@ -240,6 +242,17 @@ def opened(folder: Path, machine: Machine) -> Iterator[Shop]:
             yield shop
         finally:
             shop.person.mlops("serve", "stop", "--all")
+
+
+def keep_outside(person: Person, store: Path) -> None:
+    """The tables at a DVC remote and not in git: a job has them, and what another one trained, from there alone."""
+    tables = ("data/train.csv", "data/holdout.csv")
+    person.write(".dvc/config", f"[core]\n    remote = store\n['remote \"store\"']\n    url = {store}\n")
+    person.git("rm", "-q", "--cached", *tables)
+    dvc(person, "add", *tables)
+    dvc(person, "push", "-q")
+    person.git("add", "-A", "data", ".dvc/config")
+    person.git("commit", "-qm", "Keep the data outside of git")
 
 
 def configure(person: Person, artifacts: Path, *, least: float = 0.6, validated: bool = False) -> None:

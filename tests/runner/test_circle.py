@@ -47,9 +47,8 @@ def released(shop: Shop) -> None:
     person, folder = shop.person, shop.folder
     produced(folder / "source/train.csv", rows(1500, seed=1))
     produced(folder / "production/2026-01.csv", window(600, 3))
-    person.git("rm", "-q", "--cached", "data/train.csv")
+    dvc(person, "remove", "data/train.csv.dvc")
     (person.home / "data/train.csv").unlink()
-    dvc(person, "remote", "add", "-d", "store", str(folder / "store"))
     dvc(person, "import-url", str(folder / "source/train.csv"), "data/train.csv")
     text = (
         config(sys.executable).replace(VALIDATE, "").replace("target: train", "target: train, data: [data/train.csv]")

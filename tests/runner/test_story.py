@@ -57,6 +57,7 @@ def red_then_green(shop: Shop) -> Pull:
     shop.push("first")
     green = shop.pull_request(pull, "synchronize")
     assert green.jobs == GREEN | {"begun": "success"}, green.text
+    assert list((shop.folder / "store").rglob("*.dir")), "the job pushed what it trained"
     (again,) = shop.comments(pull)
     assert again.id == said.id
     patched = [path for method, path, _ in shop.place.hub.faults.log if method == "PATCH"]

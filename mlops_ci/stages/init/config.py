@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mlops_ci.records.setting_up import Entry, Judged
-from mlops_ci.stages.init.pipeline import scalar
+from mlops_ci.stages.init.pipeline import scalar as plain_scalar
 
 SCHEMA = "https://raw.githubusercontent.com/mlops-ci/mlops-ci/{revision}/mlops_ci/config/schema.json"
 TRACKING = 'tracking: {uri: "${MLFLOW_TRACKING_URI:-sqlite:///.mlops/mlflow.db}"}'
@@ -23,6 +23,11 @@ def config_text(entries: Sequence[Entry], *, revision: str, default_branch: str)
     return "\n".join([*lines, ""])
 
 
+def scalar(text: str) -> str:
+    """A text as a YAML scalar of mlops.yaml, in which no variable is replaced."""
+    return plain_scalar(text.replace("${", "$${"))
+
+
 def _model(entry: Entry) -> Iterator[str]:
     if entry.folder:
         yield f"path: {scalar(entry.folder)}"
@@ -35,7 +40,8 @@ def _model(entry: Entry) -> Iterator[str]:
     if entry.pipeline.model != "model":
         yield f"  model: {scalar(entry.pipeline.model)}"
     if entry.pipeline.metrics != "metrics.json":
-        yield f"  metrics: {scalar(entry.pipeline.metrics)}"
+        note = "" if entry.pipeline.metrics else "  # the pipeline writes none"
+        yield f"  metrics: {scalar(entry.pipeline.metrics)}{note}"
     if entry.training and not entry.suite:
         yield f"  data: [{scalar(entry.training)}]"
     if entry.environment:

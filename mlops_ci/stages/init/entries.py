@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from mlops_ci.config.sane import nameable
 from mlops_ci.digests.sources import Project
 from mlops_ci.errors import UsageError, did_you_mean
 from mlops_ci.records.setting_up import Entry, Found, Head, Pipeline
@@ -89,9 +90,10 @@ def _entry(item: Found, pipeline: Pipeline, wishes: Wishes, head: Callable[[str]
     rows = look(holdout) or look(training)
     label = wishes.label or (_label(pipeline, rows, ask) if holdout else "")
     if label and rows is not None and label not in rows.columns:
+        columns = [column for column in rows.columns if column.isprintable()]
         raise UsageError(
             f"{holdout or training} has no column '{label}'",
-            hint=did_you_mean(label, rows.columns, f"it has: {', '.join(rows.columns[:20])}"),
+            hint=did_you_mean(label, columns, f"it has: {', '.join(columns[:20])}"),
         )
     found = judged(pipeline, holdout, label, rows)
     if wishes.label:
@@ -126,5 +128,5 @@ def _label(pipeline: Pipeline, rows: Head | None, ask: Ask) -> str:
     found = labels(pipeline, rows)
     if not found:
         return ""
-    others = [column for column in (rows.columns if rows else ()) if column not in found]
+    others = [column for column in (rows.columns if rows else ()) if column not in found and nameable(column)]
     return ask("Which column holds the truth (the label)?", [*found, *others])

@@ -11,7 +11,7 @@ REMOTE = re.compile(r"^\s*remote\s*=\s*\S", re.MULTILINE)
 
 
 def general(
-    *, has_dvc_remote: bool, on_github: bool, pin: str, owner: str, has_owners: bool, workflows: Collection[str]
+    *, has_dvc_remote: bool, pin: str, owner: str, has_owners: bool, workflows: Collection[str]
 ) -> Iterator[str]:
     """One line each; what a repository has already is not spoken of. `workflows` are those that are new."""
     if not has_dvc_remote:
@@ -19,7 +19,7 @@ def general(
             "no DVC remote is set, so a runner starts each time from what git has: dvc remote add -d store URL, and "
             "commit .dvc/config"
         )
-    if on_github and workflows:
+    if workflows:
         yield (
             "runners forget MLflow's embedded store: set the repository's variable MLFLOW_TRACKING_URI to your "
             "server's address (Settings → Secrets and variables → Actions)"

@@ -7,6 +7,7 @@ import re
 import statistics
 from collections.abc import Sequence
 
+from mlops_ci.config.sane import nameable
 from mlops_ci.records.setting_up import Head, Judged, Pipeline
 
 HELD_OUT = ("holdout", "hold_out", "test", "eval", "valid", "val", "dev")
@@ -30,13 +31,14 @@ def training_data(pipeline: Pipeline, holdout: str) -> str:
 
 def labels(pipeline: Pipeline, head: Head | None) -> tuple[str, ...]:
     """Columns that may hold the truth, the likeliest first: those that the script takes for one, the usual names, the
-    last one."""
+    last one. None that no mlops.yaml can name."""
     used = pipeline.script.labels if pipeline.script else ()
     if head is None or not head.columns:
-        return used[:1]
+        return tuple(filter(nameable, used[:1]))
     columns = head.columns
     usual = [column for name in USUAL for column in columns if column.lower() == name]
-    return tuple(dict.fromkeys([*(name for name in used if name in columns), *usual, columns[-1]]))
+    found = dict.fromkeys([*(name for name in used if name in columns), *usual, columns[-1]])
+    return tuple(filter(nameable, found))
 
 
 def judged(pipeline: Pipeline, holdout: str, label: str, head: Head | None) -> Judged:

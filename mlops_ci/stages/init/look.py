@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from mlops_ci.config.sane import nameable
 from mlops_ci.digests.paths import is_inside
 from mlops_ci.digests.tree import Tree
 from mlops_ci.errors import UsageError
@@ -92,12 +93,15 @@ def _named(tree: Tree, script: str, below: str, name: str) -> Found:
 
 
 def _is_pipeline(path: str, below: str) -> bool:
-    return posixpath.basename(path) == "dvc.yaml" and is_inside(path, below or ".") and not NOT_OURS.search(path)
+    return posixpath.basename(path) == "dvc.yaml" and _is_place(path, below)
 
 
 def _is_candidate(path: str, below: str) -> bool:
-    python = path.endswith(".py") and is_inside(path, below or ".")
-    return python and not NOT_OURS.search(path) and not NOT_TRAINING.search(path)
+    return path.endswith(".py") and _is_place(path, below) and not NOT_TRAINING.search(path)
+
+
+def _is_place(path: str, below: str) -> bool:
+    return is_inside(path, below or ".") and not NOT_OURS.search(path) and nameable(path)
 
 
 def _best_first(group: Sequence[Script]) -> tuple[Script, ...]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from mlops_ci.config.sane import nameable
 from mlops_ci.digests.commands import scripts
 from mlops_ci.digests.imports import closure
 from mlops_ci.digests.sources import TABLES, Project
@@ -50,7 +51,7 @@ def _script(project: Project, stage: Stage) -> Script | None:
 
 def _of_stage(project: Project, folder: str, stage: Stage) -> Pipeline:
     script = _script(project, stage)
-    outs = [_from(folder, out) for out in stage.outs]
+    outs = [_from(folder, out) for out in stage.outs if nameable(out)]
     saved = _from(folder, posixpath.join(stage.wdir, script.saves)) if script and script.saves else ""
     folders = [out for out in outs if not posixpath.splitext(out)[1]]
     named = [out for out in (*folders, *outs) if MODEL.search(out)]
@@ -62,7 +63,7 @@ def _of_stage(project: Project, folder: str, stage: Stage) -> Pipeline:
         target=stage.name,
         model=model,
         metrics=metrics,
-        data=tuple(dep for dep in read if dep.endswith(DATA)),
+        data=tuple(dep for dep in read if dep.endswith(DATA) and nameable(dep)),
         files=data_files(project, folder),
         script=script,
     )
@@ -70,12 +71,13 @@ def _of_stage(project: Project, folder: str, stage: Stage) -> Pipeline:
 
 def data_files(project: Project, folder: str, *, more: Iterable[str] = ()) -> tuple[str, ...]:
     """The tables that git has, that DVC keeps, or that a stage writes, as the folder sees them: its own, and what its
-    pipeline reaches outside."""
+    pipeline reaches outside; none whose name no mlops.yaml can hold."""
     root = project.dvc_root(posixpath.join(folder, "dvc.yaml"))
     own = [path for path in project.files.below(folder) if path.endswith(DATA)]
     kept = [path for path in project.tracked(root).below(folder) if path.endswith(DATA)]
     written = [path for path in project.outputs(root).ordered if path.endswith(DATA)]
-    return tuple(dict.fromkeys([*(_from(folder, path) for path in (*own, *kept, *written)), *more]))
+    found = dict.fromkeys([*(_from(folder, path) for path in (*own, *kept, *written)), *more])
+    return tuple(filter(nameable, found))
 
 
 def around(project: Project, folder: str, script: Script) -> Pipeline:
@@ -83,7 +85,8 @@ def around(project: Project, folder: str, script: Script) -> Pipeline:
     tree = project.tree
     own = _from(folder, script.path)
     known = data_files(project, folder)
-    wrote = [path for path in script.writes if path.endswith(DATA) and path not in known]
+    wrote = [path for path in script.writes if path.endswith(DATA) and path not in known and nameable(path)]
+    saves = script.saves if nameable(script.saves) else ""
     read = _read(known, script, wrote)
     metrics = _metrics(script)
     params = [
@@ -94,11 +97,11 @@ def around(project: Project, folder: str, script: Script) -> Pipeline:
     modules = [_from(folder, path) for path in closure(tree, script.path, (folder,)) if tree.read(path).strip()]
     made = Pipeline(
         target="train",
-        model=script.saves or "model",
+        model=saves or "model",
         metrics=metrics,
         data=tuple(read),
         files=tuple(dict.fromkeys([*known, *wrote])),
-        outs=(script.saves or "model", *wrote),
+        outs=(saves or "model", *wrote),
         script=script,
     )
     return replace(made, text=_text(own, sorted({*read, *modules, own}), params, made))
@@ -115,7 +118,7 @@ def _read(known: Collection[str], script: Script, wrote: Collection[str]) -> lis
 
 def _metrics(script: Script) -> str:
     """The JSON file of numbers that a script writes."""
-    written = [path for path in script.writes if path.endswith(".json")]
+    written = [path for path in script.writes if path.endswith(".json") and nameable(path)]
     return next((path for path in written if METRICS.search(posixpath.basename(path))), next(iter(written), ""))
 
 
@@ -127,32 +130,41 @@ def _text(own: str, deps: Iterable[str], params: Iterable[str], made: Pipeline) 
         f"  {made.target}:",
         f"    cmd: {_command(own)}",
         "    deps:",
-        *(f"      - {scalar(dep)}" for dep in deps),
+        *(f"      - {_literal(dep)}" for dep in deps),
     ]
     if params:
-        lines += ["    params:", *(f"      - {scalar(name)}:" for name in params)]
-    lines += ["    outs:", *(f"      - {scalar(out)}" for out in made.outs)]
+        lines += ["    params:", *(f"      - {_literal(name)}:" for name in params)]
+    lines += ["    outs:", *(f"      - {_literal(out)}" for out in made.outs)]
     if made.metrics:
-        lines += ["    metrics:", f"      - {scalar(made.metrics)}:", "          cache: false"]
+        lines += ["    metrics:", f"      - {_literal(made.metrics)}:", "          cache: false"]
     return "\n".join([*lines, ""])
 
 
 def _command(path: str) -> str:
     """The command that runs a script, as a YAML scalar; an odd path is quoted for the shell first."""
-    import json
     import shlex
 
-    return f"python {path}" if PLAIN.fullmatch(path) else json.dumps(f"python {shlex.quote(path)}", ensure_ascii=False)
+    return f"python {path}" if PLAIN.fullmatch(path) else _literal(f"python {shlex.quote(path)}")
+
+
+def _literal(text: str) -> str:
+    """A text as a YAML scalar of dvc.yaml, in which DVC replaces nothing."""
+    return scalar(text.replace("${", "\\${"))
 
 
 def scalar(text: str) -> str:
-    """A text as a YAML scalar: plain where that is safe, else in double quotes, as JSON has them."""
+    """A text as a YAML scalar: plain where that is safe, else in double quotes, as JSON has them. What can't be seen is
+    written out."""
     import json
 
     plain = (
         bool(PLAIN.fullmatch(text)) and text[0].isalpha() and text.lower() not in ("true", "false", "null", "yes", "no")
     )
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    if plain:
+        return text
+    return "".join(
+        letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in json.dumps(text, ensure_ascii=False)
+    )
 
 
 def _from(folder: str, path: str) -> str:
