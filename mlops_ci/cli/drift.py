@@ -30,6 +30,7 @@ from mlops_ci.records.codec import encode
 from mlops_ci.records.models import Version
 from mlops_ci.records.results import Origin, StageResult, Status, exit_code
 from mlops_ci.stages.deploy import release_of
+from mlops_ci.stages.drift_signal import windows_back
 from mlops_ci.stages.perform import perform
 from mlops_ci.stages.releases import read_release
 
@@ -170,7 +171,7 @@ def reach(model: Model, window: str, former: Former | None) -> float:
     missed = (
         clock.now().timestamp() - former.details.windows[-1].window.begin if former and former.details.windows else 0.0
     )
-    return max(seconds(drift.window) * (drift.history + 1), missed)
+    return max(seconds(drift.window) * (windows_back(drift) + 1), missed)
 
 
 def judge(session: Session, model: Model, asked: Asked, say: Say, *, former: Former | None) -> StageResult:

@@ -120,7 +120,8 @@ class WindowResult:
 @dataclass(frozen=True, kw_only=True)
 class Signal:
     """What a retraining pull request goes by. `consecutive` counts the newest windows that breach in a row, unjudged
-    ones left out; `band` is 1 to 3, 0 without a breach; `fingerprint` is the same as long as all of this is."""
+    ones left out, or the newest ones with labels in which the metric fell, whichever are more; `metric` names it, ''
+    where it takes no part. `band` is 1 to 3, 0 without a breach; `fingerprint` is the same as long as all of this is."""
 
     breach: bool
     consecutive: int
@@ -129,13 +130,30 @@ class Signal:
     columns: tuple[str, ...]
     band: int
     fingerprint: str
+    metric: str = ""
+
+    @property
+    def in_a_row(self) -> str:
+        """How many there are, and how many it takes."""
+        if self.consecutive <= self.needed:
+            return f"{self.consecutive} of {self.needed} windows in a row breach"
+        return f"{self.consecutive} windows in a row breach, {self.needed} needed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSeen:
+    """The metric of a window, by its name, that is older than those looked at: its labels are the newest there are."""
+
+    window: str
+    decay: Decay
 
 
 @dataclass(frozen=True, kw_only=True)
 class DriftDetails:
     """The details of a `drift` result. `windows` are the ones looked at, the oldest first; `stamp` says what was there
     to be read, and by which rules: while it stays, nothing has to be read again. `newest` is the time of the newest
-    row (ISO 8601), '' where rows have no time; `asked` is the moment of asking (seconds since 1970) and `again` the one
+    row (ISO 8601), '' where rows have no time; `late` are windows before those whose labels decide, the oldest first;
+    `until` names the window that a replay of history was asked for, '' of the newest; `asked` is the moment of asking (seconds since 1970) and `again` the one
     (0 for never) from which on the passing of time alone may change the answer."""
 
     version: str
@@ -149,6 +167,8 @@ class DriftDetails:
     reference_sample: int
     importance: Mapping[str, float] = field(default_factory=dict)
     newest: str = ""
+    late: tuple[MetricSeen, ...] = ()
+    until: str = ""
     asked: float = 0.0
     again: float = 0.0
     notes: tuple[str, ...] = ()

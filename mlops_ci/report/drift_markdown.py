@@ -62,7 +62,7 @@ def _details(details: DriftDetails) -> Iterator[str]:
     band = f", band {BANDS[signal.band]}" if signal.band else ""
     yield (
         f"_Version {clean(details.version)} (model {details.model_digest[:12]}) in {clean(details.environment)}; "
-        f"{signal.consecutive} of {signal.needed} windows in a row{band}; {clean(details.source)}._"
+        f"{signal.in_a_row}{band}; {clean(details.source)}._"
     )
 
 

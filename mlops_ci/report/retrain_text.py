@@ -35,9 +35,10 @@ def _why(facts: RetrainFacts) -> str:
     if facts.draft:
         lines.append(f"{facts.draft} That is why this is a draft.")
     band = BANDS[signal.band] if signal.band else "–"
+    red = [*([signal.metric] if signal.metric else []), *signal.columns]
     rows = [
         ("windows that breach", ", ".join(signal.windows)),
-        ("what is red in them", ", ".join(signal.columns) or "all rows"),
+        ("what is red in them", ", ".join(red) or "all rows"),
         ("severity", band),
     ]
     return section(f"{facts.model} is retrained on newer data", lines, head=("drift", ""), rows=rows)

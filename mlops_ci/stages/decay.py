@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,10 @@ from mlops_ci.evaluation.compare import assess
 from mlops_ci.evaluation.decay import unpaired, worse
 from mlops_ci.evaluation.problem import Problem, Scores, Undefined
 from mlops_ci.ports.drift import Labelled, Watched
-from mlops_ci.records.drift import Decay, Window
+from mlops_ci.records.drift import Decay, MetricSeen, Window, WindowResult
 from mlops_ci.records.evaluation import EvaluationDetails, Interval, MetricResult
 from mlops_ci.stages.contest import in_order, positive_of
+from mlops_ci.stages.drift_signal import told, windows_back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,30 @@ def measure(model: Model, watched: Watched, window: Window, by: Yardstick, *, be
     except (Undefined, ValueError) as error:
         return _silent(by, len(found.truth), found.rows, str(error) or "it has no value on these rows")
     return _against(model, by, found, result, before)
+
+
+def late_metrics(
+    model: Model, watched: Watched, windows: Sequence[Window], results: Sequence[WindowResult], by: Yardstick
+) -> list[MetricSeen]:
+    """The metric of older windows, the oldest first, where too few of the newest have labels to decide anything.
+
+    No more than decide are looked for, and not further back than labels may reasonably be late."""
+    drift = model.drift
+    counted = results[-drift.history :]
+    wanted = drift.consecutive - sum(told(item.decay) for item in counted)
+    if by.spec is None or not counted or wanted <= 0:
+        return []
+    names = [window.name for window in windows]
+    first = names.index(counted[0].window.name)
+    known = {item.window.name: item.decay for item in results}
+    found: list[MetricSeen] = []
+    for window in reversed(windows[max(0, first + drift.history - windows_back(drift)) : first]):
+        decay = known[window.name] if window.name in known else measure(model, watched, window, by, before=None)
+        if decay is not None and told(decay):
+            found.append(MetricSeen(window=window.name, decay=decay))
+        if len(found) == wanted:
+            break
+    return found[::-1]
 
 
 def _silent(by: Yardstick, labelled: int, rows: int, reason: str) -> Decay:

@@ -15,18 +15,17 @@ from mlops_ci.errors import UsageError
 from mlops_ci.ports.drift import Compared, Distances, Production, Rules, Watched
 from mlops_ci.ports.say import Say
 from mlops_ci.records.codec import encode
-from mlops_ci.records.drift import ColumnDrift, Decay, DriftDetails, Signal, Window, WindowResult
+from mlops_ci.records.drift import ColumnDrift, Decay, DriftDetails, Window, WindowResult
 from mlops_ci.records.models import Version
 from mlops_ci.records.reference import Reference
 from mlops_ci.records.results import Check, Severity, StageResult, Status, status_of
-from mlops_ci.stages.decay import Yardstick, measure
+from mlops_ci.stages.decay import Yardstick, late_metrics, measure
 from mlops_ci.stages.drift_rules import Case, judge
+from mlops_ci.stages.drift_signal import BREACH, FINE, UNJUDGED, metric_check, reason_of, signal_of
 from mlops_ci.stages.freshness import again, freshness
 from mlops_ci.stages.reference import Kept
 
 STAGE = "drift"
-BREACH, FINE, UNJUDGED = "breach", "fine", "unjudged"
-STALE_BAND = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +82,11 @@ def drift(watch: Watch, *, distances: Distances, scratch: Path, say: Say) -> Sta
         known = watched.windows()
         some = chosen(known, watch.until, watch.drift.history, seen=watch.seen)
         results = judged(watch, watched, some, distances=distances, scratch=scratch, say=say)
+        say("looking for labels that came late")
+        late = late_metrics(watch.model, watched, known, results, watch.yardstick)
         newest, notes = watched.newest(), watched.notes
     fresh = [] if watch.until else freshness(watch.drift, newest, now=moment, where=watch.where("fresh"))
-    signal = signal_of(watch, results, stale=any(check.red for check in fresh))
+    signal = signal_of(watch, results, late, stale=any(check.red for check in fresh))
     details = DriftDetails(
         version=watch.version.number,
         model_digest=watch.version.model_digest,
@@ -98,6 +99,8 @@ def drift(watch: Watch, *, distances: Distances, scratch: Path, say: Say) -> Sta
         reference_sample=watch.reference.sampled,
         importance={item.column: item.share for item in watch.reference.importance if item.share is not None},
         newest=newest,
+        late=tuple(late),
+        until=watch.until,
         asked=moment,
         again=again(watch.drift, newest, moment),
         notes=(*notes, *watch.reference.notes, *silent(watch, results)),
@@ -217,28 +220,6 @@ def _window(
     )
 
 
-def signal_of(watch: Watch, windows: Sequence[WindowResult], *, stale: bool) -> Signal:
-    """The newest windows that breach in a row, what they have in common, and whether they are enough. Those before
-    `history` are told and don't count, so that every machine counts alike, whenever it last ran."""
-    row: list[WindowResult] = []
-    for item in reversed(windows[-watch.drift.history :]):
-        if item.state == FINE:
-            break
-        row += [item] if item.state == BREACH else []
-    names = tuple(item.window.name for item in reversed(row))
-    columns = tuple(sorted({name for item in row for name in item.breached}))
-    band = max([*(item.band for item in row), STALE_BAND if stale else 0])
-    return Signal(
-        breach=stale or len(row) >= watch.drift.consecutive,
-        consecutive=len(row),
-        needed=watch.drift.consecutive,
-        windows=names,
-        columns=columns,
-        band=band,
-        fingerprint=digest_of([watch.version.model_digest, list(names), list(columns), band, stale]),
-    )
-
-
 def silent(watch: Watch, windows: Sequence[WindowResult]) -> list[str]:
     """What could not be told, and why."""
     notes = []
@@ -257,7 +238,7 @@ def _result(watch: Watch, details: DriftDetails, fresh: Sequence[Check]) -> Stag
     signal = details.signal
     judged = [item for item in details.windows if item.state != UNJUDGED]
     last = judged[-1] if judged else None
-    checks = [*fresh, *(last.checks if last else ())]
+    checks = [*fresh, *metric_check(details, watch.where("labels")), *(last.checks if last else ())]
     if not signal.breach:
         checks = [replace(check, severity=Severity.WARN) if check.red else check for check in checks]
     status = Status.FAILED if signal.breach else Status.PASSED if judged else Status.SKIPPED
@@ -265,7 +246,7 @@ def _result(watch: Watch, details: DriftDetails, fresh: Sequence[Check]) -> Stag
         stage=STAGE,
         model=watch.model.name,
         status=status,
-        reason=_reason(details, last, fresh),
+        reason=reason_of(details, last, fresh),
         checks=tuple(checks),
         outputs={
             "drift": "breach" if signal.breach else "none",
@@ -273,18 +254,4 @@ def _result(watch: Watch, details: DriftDetails, fresh: Sequence[Check]) -> Stag
             "band": str(signal.band),
         },
         details=encode(details),
-    )
-
-
-def _reason(details: DriftDetails, last: WindowResult | None, fresh: Sequence[Check]) -> str:
-    signal = details.signal
-    if stale := next((check for check in fresh if check.red), None):
-        return stale.message
-    if last is None:
-        return "no window with enough rows is over yet"
-    if not signal.consecutive:
-        return f"{last.window.name}: {last.rows:,} rows, {100 * last.share:.3g} % of the columns drifted; no breach"
-    return (
-        f"{signal.consecutive} of {signal.needed} windows in a row breach, the newest {signal.windows[-1]}: "
-        f"{', '.join(signal.columns[:5]) or 'all rows'}"
     )

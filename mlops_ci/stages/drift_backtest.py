@@ -17,8 +17,9 @@ from mlops_ci.ports.say import Say
 from mlops_ci.records.backtest import Backtest, ColumnTrend, Fired, Suggestion
 from mlops_ci.records.drift import ColumnDrift, Window
 from mlops_ci.records.results import Status, status_of
-from mlops_ci.stages.drift import BREACH, FINE, UNJUDGED, Watch, chosen, ranked, rules_of
+from mlops_ci.stages.drift import Watch, chosen, ranked, rules_of
 from mlops_ci.stages.drift_rules import Case, judge
+from mlops_ci.stages.drift_signal import BREACH, FINE, UNJUDGED
 
 SHUFFLED = 20
 ROUND = 1000  # thresholds are suggested to three digits

@@ -11,12 +11,13 @@ from mlops_ci.ports.drift import Compared
 from mlops_ci.records.drift import ColumnDrift, ColumnFacts, Decay
 from mlops_ci.records.reference import Reference
 from mlops_ci.records.results import Check, Severity, Status
+from mlops_ci.stages.drift_signal import METRIC, METRIC_BAND
 
 SHOWN = 5
 ROW_FACTOR = 4.0  # a window with so many times more or fewer rows than usual is told of
 MISSING, TYPES, NULLS, INFINITE = "columns", "types", "missing values", "infinities"
 UNSEEN, RANGES, REPEATED, ROWS = "unseen categories", "ranges", "repeated rows", "rows"
-DRIFT, PREDICTIONS, METRIC, SINCE = "drifted columns", "predictions", "metric", "metric since the last good window"
+DRIFT, PREDICTIONS, SINCE = "drifted columns", "predictions", "metric since the last good window"
 FRESH, FUTURE = "fresh", "times"
 GUARDS = (MISSING, TYPES, NULLS, INFINITE, UNSEEN, REPEATED)
 
@@ -239,5 +240,5 @@ def _band(case: Case, checks: Sequence[Check]) -> int:
     bands = [1 if ratio < 2 else 2 if ratio < 4 else 3 for ratio in ratios]
     bands += [1] if red else []
     bands += [2] if red.intersection(GUARDS) else []
-    bands += [3] if METRIC in red else []
+    bands += [METRIC_BAND] if METRIC in red else []
     return max(bands, default=0)

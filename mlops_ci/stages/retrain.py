@@ -22,6 +22,7 @@ from mlops_ci.records.living import Action, Outcome, Proposal
 from mlops_ci.records.results import StageResult, Status, Verdict
 from mlops_ci.records.retraining import Challenger, RetrainFacts
 from mlops_ci.stages import living
+from mlops_ci.stages.drift_signal import FINE, METRIC_BAND, told
 from mlops_ci.stages.living_state import Seen, look
 
 STAGE = "retrain"
@@ -51,7 +52,10 @@ class Case:
 
     @property
     def title(self) -> str:
-        columns = self.details.signal.columns
+        signal = self.details.signal
+        columns = signal.columns
+        if signal.metric and not columns:
+            return f"Retrain {self.model.name}: {signal.metric} fell"
         more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
         return f"Retrain {self.model.name}: drift in {', '.join(columns[:SHOWN]) or 'all rows'}{more}"
 
@@ -106,16 +110,30 @@ def _calm(case: Case, forge: Forge) -> StageResult:
     if signal.breach:
         return _skipped(case, "nothing new comes from production, so there is nothing to train on")
     if signal.consecutive:
-        return _skipped(case, f"{signal.consecutive} of {signal.needed} windows in a row breach")
-    if not any(item.state == "fine" for item in case.details.windows):
+        return _skipped(case, signal.in_a_row)
+    if not any(item.state == FINE for item in case.details.windows):
         return _skipped(case, "no window could be judged")
-    newest = next(item.window.name for item in reversed(case.details.windows) if item.state == "fine")
+    if _unlabelled(case.details) and _of_metric(case, forge):
+        return _skipped(case, "no window has labels, so whether the metric is as it was can't be told")
+    newest = next(item.window.name for item in reversed(case.details.windows) if item.state == FINE)
     outcome = living.withdraw(
         case.key, case.base, forge=forge, reason=f"Production is as it was: no breach in {newest}."
     )
     if outcome.action is Action.NOTHING:
         return _skipped(case, "no breach")
     return _result(case, outcome)
+
+
+def _unlabelled(details: DriftDetails) -> bool:
+    """Whether labels should come, and none are there."""
+    found = [item.decay for item in details.windows if item.decay is not None]
+    return bool(found) and not details.late and not any(map(told, found))
+
+
+def _of_metric(case: Case, forge: Forge) -> bool:
+    """Whether the open pull request may be about a metric that fell: nothing else is as severe, or hardly anything."""
+    block = look(f"mlops-ci/{case.key}", case.base, forge=forge).block
+    return block is not None and block.severity >= METRIC_BAND
 
 
 def _question(case: Case, inputs: str) -> str:

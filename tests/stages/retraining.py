@@ -13,7 +13,7 @@ from mlops_ci.digests.canonical import digest_of
 from mlops_ci.io import clock
 from mlops_ci.ports.forge import Forge
 from mlops_ci.records.codec import encode
-from mlops_ci.records.drift import DriftDetails, Signal, Window, WindowResult
+from mlops_ci.records.drift import Decay, DriftDetails, Signal, Window, WindowResult
 from mlops_ci.records.results import Check, StageResult, Status
 from mlops_ci.records.retraining import Challenger, DataChange
 from mlops_ci.report.retrain_text import sections
@@ -40,6 +40,7 @@ class Story:
     red: bool = False
     fresh: str = ""
     quiet: bool = False
+    unlabelled: bool = False
     meanwhile: Callable[[], object] = lambda: None
     made: int = 0
 
@@ -65,8 +66,16 @@ class Story:
 
     def details(self) -> DriftDetails:
         """As the drift stage tells it."""
+        silence = Decay(metric="roc_auc", higher_is_better=True, labelled=0, rows=600, reason="no label has arrived")
         windows = [
-            WindowResult(window=Window(name=f"w{place}"), state=state, rows=600, engine="duckdb", band=self.band)
+            WindowResult(
+                window=Window(name=f"w{place}"),
+                state=state,
+                rows=600,
+                engine="duckdb",
+                band=self.band,
+                decay=silence if self.unlabelled else None,
+            )
             for place, state in enumerate(self.states)
         ]
         row = []

@@ -302,6 +302,37 @@ def test_a_metric_decays_with_labels_that_come_late(lookout: Lookout) -> None:
     assert lookout.watch(consecutive=1, holdout=0.76, labels=labels).status is Status.PASSED
 
 
+def late_labels(lookout: Lookout, *, windows: int, fell: tuple[int, ...], labelled: int) -> Labels:
+    """Windows of which the first ones have labels, some of them turned round."""
+    truth = []
+    for place in range(windows):
+        frame = rows(1000, place + 60)
+        lookout.put(f"{place:02}.parquet", frame.drop(columns="label"))
+        truth.append(frame[["id"]].assign(label=1 - frame["label"] if place in fell else frame["label"]))
+    pd.concat(truth[:labelled]).to_parquet(lookout.home / "labels.parquet")
+    return Labels(data="labels.parquet", key="id")
+
+
+@pytest.mark.parametrize("windows", [6, 12])
+def test_a_metric_that_fell_stays_fallen_until_labels_say_otherwise(lookout: Lookout, windows: int) -> None:
+    """The newest windows have none yet; of twelve the labelled ones lie further back than is looked."""
+    labels = late_labels(lookout, windows=windows, fell=(3, 4), labelled=5)
+    result = lookout.watch(holdout=0.76, labels=labels)
+    signal = details(result).signal
+    assert (signal.windows, signal.metric, signal.band) == (
+        ("production/03.parquet", "production/04.parquet"),
+        "roc_auc",
+        3,
+    )
+    assert result.status is Status.FAILED
+    assert "roc_auc fell" in result.reason
+    assert any(check.name == "metric" and check.red for check in result.checks)
+    assert newest(result).state == "fine"
+    labels = late_labels(lookout, windows=windows, fell=(3, 4), labelled=6)
+    recovered = lookout.watch(holdout=0.76, labels=labels)
+    assert (recovered.status, details(recovered).signal.consecutive) == (Status.PASSED, 0)
+
+
 def test_the_servers_own_windows_are_read(lookout: Lookout) -> None:
     """Answers of another model are not the champion's."""
     frame = moved(1000, 5).rename(columns={"prediction": "mlops_prediction"})

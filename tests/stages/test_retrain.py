@@ -67,6 +67,16 @@ def test_too_little_is_no_reason(story: Story, place: LocalPlace, states: list[s
     nothing(story, place, reason)
 
 
+def test_without_labels_nobody_knows_that_a_metric_recovered(story: Story, place: LocalPlace) -> None:
+    story.band = 3
+    number = answered(story)
+    story.states, story.unlabelled = ["breach", "breach", "fine"], True
+    nothing(story, place, "no window has labels")
+    story.unlabelled = False
+    assert story.run().status is Status.PASSED
+    assert place.forge.pull(number).state is PullState.CLOSED
+
+
 def test_silence_is_nothing_to_train_on(story: Story, place: LocalPlace) -> None:
     story.states, story.stale = ["fine"], True
     nothing(story, place, "nothing new comes from production")
