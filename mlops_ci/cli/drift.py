@@ -12,6 +12,7 @@ import click
 
 from mlops_ci import __version__
 from mlops_ci.cli import wiring
+from mlops_ci.cli.console import error_text
 from mlops_ci.cli.drift_former import Former, answered, still
 from mlops_ci.cli.drift_reference import ensure
 from mlops_ci.cli.drift_reports import metrics, reports
@@ -22,7 +23,7 @@ from mlops_ci.cli.train import trainer
 from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Model
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.errors import MissingExtra, MlopsError, UsageError, did_you_mean
+from mlops_ci.errors import BackendError, MissingExtra, MlopsError, UsageError, did_you_mean
 from mlops_ci.io import clock
 from mlops_ci.ports.drift import Production
 from mlops_ci.ports.say import Say
@@ -67,7 +68,15 @@ def command(
     models = list(watched_models(session))
     results = [one(session, model, environment, window) for model in models]
     show(session, results, nothing=NOTHING)
-    metrics(results, file=metrics_file, push=push)
+    if window:
+        if metrics_file or push:
+            session.console.say("no metrics are written: a look at history is not the state of production")
+        return exit_code(results)
+    try:
+        metrics(results, file=metrics_file, push=push)
+    except BackendError as error:  # that nobody takes the metrics hides no breach
+        click.echo(error_text(error), err=True)
+        return exit_code(results) or error.exit_code
     return exit_code(results)
 
 

@@ -39,17 +39,27 @@ def page(result: StageResult) -> str:
 def metrics(results: Sequence[StageResult], *, file: Path | None, push: str) -> None:
     """Write them to a file for node_exporter's textfile collector, or push each model's to a Pushgateway.
 
-    Raises BackendError where a Pushgateway does not take them.
+    Raises BackendError where a Pushgateway does not take them all; each model's is tried.
     """
     now = clock.now().timestamp()
     if file is not None:
         files.write_text(file, drift_metrics.render(results, now=now))
+    failures = []
     for result in results if push else ():
-        url = f"{push.rstrip('/')}/metrics/job/mlops_ci_drift/model/{result.model}"
-        # PUT takes the place of all that was pushed of a model before, POST of the same metrics only: a job that failed
-        # says so, and when it last gave an answer, and which, stays.
-        method = "PUT" if drift_metrics.answered(result) else "POST"
-        answer = http.call(method, url, body=drift_metrics.render([result], now=now).encode())
-        if answer.status >= 300:
-            reason = answer.body.decode("utf-8", "replace").strip()[:200]
-            raise BackendError(f"the Pushgateway answered {answer.status}", hint=reason or "is the address right?")
+        try:
+            _push(result, push, now)
+        except BackendError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _push(result: StageResult, push: str, now: float) -> None:
+    """PUT takes the place of all that was pushed of a model before, POST of the same metrics only: a job that failed
+    says so, and when it last gave an answer, and which, stays."""
+    url = f"{push.rstrip('/')}/metrics/job/mlops_ci_drift/model/{result.model}"
+    method = "PUT" if drift_metrics.answered(result) else "POST"
+    answer = http.call(method, url, body=drift_metrics.render([result], now=now).encode())
+    if answer.status >= 300:
+        reason = answer.body.decode("utf-8", "replace").strip()[:200]
+        raise BackendError(f"the Pushgateway answered {answer.status}", hint=reason or "is the address right?")

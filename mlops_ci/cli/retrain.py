@@ -61,6 +61,9 @@ def answer(session: Session, model: Model) -> StageResult:
         raise BackendError(
             f"the drift result is not one of this version: {error}", hint=f"mlops-ci drift --model {model.name}"
         ) from None
+    if details.until:
+        reason = f"the last drift run looked at history (--window {details.until}), which asks for nothing"
+        return StageResult(stage=STAGE, model=model.name, status=Status.SKIPPED, reason=f"{reason}: mlops-ci drift")
     if details.signal.consecutive >= details.signal.needed:
         version = champion(session, model, details.environment)
         if version is None or version.model_digest != details.model_digest:

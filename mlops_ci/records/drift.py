@@ -121,7 +121,7 @@ class WindowResult:
 class Signal:
     """What a retraining pull request goes by. `consecutive` counts the newest windows that breach in a row, unjudged
     ones left out, or the newest ones with labels in which the metric fell, whichever are more; `metric` names it, ''
-    where it takes no part. `band` is 1 to 3, 0 without a breach; `fingerprint` is the same as long as all of this is."""
+    where it takes no part. `band` is 1 to 3, 0 without a breach; `fingerprint` stays as long as all of this does."""
 
     breach: bool
     consecutive: int
@@ -153,8 +153,9 @@ class DriftDetails:
     """The details of a `drift` result. `windows` are the ones looked at, the oldest first; `stamp` says what was there
     to be read, and by which rules: while it stays, nothing has to be read again. `newest` is the time of the newest
     row (ISO 8601), '' where rows have no time; `late` are windows before those whose labels decide, the oldest first;
-    `until` names the window that a replay of history was asked for, '' of the newest; `asked` is the moment of asking (seconds since 1970) and `again` the one
-    (0 for never) from which on the passing of time alone may change the answer."""
+    `until` names the window that a replay of history was asked for, '' of the newest. `asked` is the moment of asking
+    (seconds since 1970) and `again` the one (0 for never) from which on the passing of time alone may change the
+    answer."""
 
     version: str
     model_digest: str

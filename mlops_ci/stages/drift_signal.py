@@ -83,10 +83,10 @@ def _moved(windows: Sequence[WindowResult]) -> list[_Bad]:
 
 def _fell(windows: Sequence[WindowResult], late: Sequence[MetricSeen]) -> list[_Bad]:
     """The newest windows with labels in a row in which the metric fell, the oldest first."""
-    every = [*((item.window, (), item.decay) for item in late)]
-    every += [
-        (item.window.name, item.breached, item.decay) for item in windows if item.decay is not None and told(item.decay)
-    ]
+    every: list[tuple[str, tuple[str, ...], Decay]] = [(item.window, (), item.decay) for item in late]
+    for item in windows:
+        if item.decay is not None and told(item.decay):
+            every.append((item.window.name, item.breached, item.decay))
     row = takewhile(lambda item: item[2].decayed, reversed(every))
     found = [_Bad(name=name, columns=columns, band=METRIC_BAND, metric=decay.metric) for name, columns, decay in row]
     return found[::-1]

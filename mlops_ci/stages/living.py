@@ -21,6 +21,7 @@ from mlops_ci.stages.living_state import Seen, current, look, noted, stands, tou
 
 TRIES = 3
 SHOWN = 10
+LATE = "a later run has written what stands"
 
 
 def keep(proposal: Proposal, *, forge: Forge, now: datetime) -> Outcome:
@@ -36,12 +37,13 @@ def keep(proposal: Proposal, *, forge: Forge, now: datetime) -> Outcome:
     return outcome
 
 
-def withdraw(key: str, base: str, *, forge: Forge, reason: str) -> Outcome:
+def withdraw(key: str, base: str, *, forge: Forge, reason: str, sequence: int | None = None) -> Outcome:
     """Close the pull request of a key for which nothing is left to propose, if nobody touched it.
 
-    `reason` is a sentence, ready to be shown. Raises as `keep` does.
+    `reason` is a sentence, ready to be shown. A run of an older `sequence` than what stands takes nothing back. Raises
+    as `keep` does.
     """
-    return _again(lambda: _withdraw(key, base, reason, forge=forge))
+    return _again(lambda: _withdraw(key, base, reason, forge=forge, sequence=sequence))
 
 
 def plan(proposal: Proposal, *, forge: Forge, now: datetime) -> Outcome:
@@ -118,7 +120,7 @@ def _barred(proposal: Proposal, seen: Seen, *, now: datetime) -> Outcome | None:
     if seen.pull is None:
         return _barred_new(proposal, seen, now=now)
     if seen.block is not None and seen.block.sequence > proposal.sequence:
-        return _outcome(Action.LATE, "a later run has written what stands", seen)
+        return _outcome(Action.LATE, LATE, seen)
     if seen.foreign or seen.retargeted:
         why = "its base was changed" if seen.retargeted else "somebody else has committed to its branch"
         return _outcome(Action.FROZEN, f"{why}; it is theirs now", seen)
@@ -210,12 +212,14 @@ def _write(proposal: Proposal, pull: PullRequest, *, forge: Forge) -> PullReques
     )
 
 
-def _withdraw(key: str, base: str, reason: str, *, forge: Forge) -> Outcome:
+def _withdraw(key: str, base: str, reason: str, *, forge: Forge, sequence: int | None = None) -> Outcome:
     seen = look(branch_of(key), base, forge=forge)
     if seen.held:
         return _outcome(Action.HELD, f"the label {HOLD} stops all writes", seen)
     if seen.pull is None:
         return _clean(seen, forge=forge)
+    if sequence is not None and seen.block is not None and seen.block.sequence > sequence:
+        return _outcome(Action.LATE, LATE, seen)
     if why := touched(seen, forge=forge):
         text = f"{reason}\n\nNothing is left to propose here, but {why}: mlops-ci leaves it to you."
         _note(seen.pull.number, "left", text, forge=forge)

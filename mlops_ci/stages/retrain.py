@@ -116,9 +116,8 @@ def _calm(case: Case, forge: Forge) -> StageResult:
     if _unlabelled(case.details) and _of_metric(case, forge):
         return _skipped(case, "no window has labels, so whether the metric is as it was can't be told")
     newest = next(item.window.name for item in reversed(case.details.windows) if item.state == FINE)
-    outcome = living.withdraw(
-        case.key, case.base, forge=forge, reason=f"Production is as it was: no breach in {newest}."
-    )
+    reason = f"Production is as it was: no breach in {newest}."
+    outcome = living.withdraw(case.key, case.base, forge=forge, reason=reason, sequence=case.sequence)
     if outcome.action is Action.NOTHING:
         return _skipped(case, "no breach")
     return _result(case, outcome)
@@ -202,7 +201,7 @@ def _nothing_made(case: Case, made: StageResult, forge: Forge) -> StageResult:
     """Where the base has the data already, as when another model's pull request brought it, nothing is proposed."""
     if made.outputs.get(DATA) == SAME:
         reason = f"{case.base} has this data already: there is nothing to train on."
-        outcome = living.withdraw(case.key, case.base, forge=forge, reason=reason)
+        outcome = living.withdraw(case.key, case.base, forge=forge, reason=reason, sequence=case.sequence)
         if outcome.action is not Action.NOTHING:
             return _result(case, outcome)
     return replace(made, stage=STAGE)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
+from mlops_ci.cli import drift as drift_command
 from mlops_ci.cli.drift_reports import metrics
+from mlops_ci.cli.main import run
 from mlops_ci.errors import BackendError
 from mlops_ci.io import clock, http
 from mlops_ci.records.results import Failure, StageResult, Status
 from tests.backends.alerting_servers import program
 from tests.backends.prometheus_server import running
 from tests.cluster.processes import free_ports
+from tests.digests.repository import Repository
 from tests.stages.watching import Lookout, rows
 
 HASHED = "$2b$04$abcdefghijklmnopqrstuuV3duMsC0HpUex6N9qapiuOHHWkwRXVm"  # hunter2, by bcrypt
@@ -81,3 +85,45 @@ def test_what_it_does_not_take_is_told_without_the_password(gateway: str) -> Non
     with pytest.raises(BackendError, match=r"no answer from http://127\.0\.0\.1") as caught:
         metrics([result], file=None, push=f"http://ann:hunter2@127.0.0.1:{port}")
     assert "hunter2" not in f"{caught.value.message}{caught.value.hint}"
+
+
+ONE = "  {name}:\n    train: {{model: {name}}}\n    drift: {{current: 'w/*.csv'}}\n"
+CONFIG = "version: 1\nmodels:\n" + "".join(ONE.format(name=name) for name in ("m", "n"))
+
+
+@pytest.fixture
+def breach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models that are watched, and breach."""
+    repository = Repository.create(tmp_path / "r")
+    repository.write("mlops.yaml", CONFIG)
+    repository.commit()
+    monkeypatch.chdir(repository.root)
+    answer = StageResult(stage="drift", model="", status=Status.FAILED, reason="2 of 2 windows in a row breach")
+    monkeypatch.setattr(drift_command, "one", lambda session, model, *rest: replace(answer, model=model.name))
+
+
+@pytest.mark.usefixtures("breach")
+def test_a_gateway_that_is_down_hides_no_breach(capsys: pytest.CaptureFixture[str]) -> None:
+    (port,) = free_ports(1)
+    assert run(["drift", "--push", f"http://127.0.0.1:{port}"]) == 10
+    assert "no answer from http://127.0.0.1" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("breach")
+def test_every_model_is_pushed_and_a_look_at_history_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first one's is not taken."""
+    asked: list[str] = []
+
+    def call(method: str, url: str, *, body: bytes) -> http.Answer:
+        asked.append(url.rpartition("/")[2])
+        return http.Answer(status=400 if len(asked) == 1 else 202, headers={}, body=b"no")
+
+    monkeypatch.setattr(http, "call", call)
+    assert run(["drift", "--push", "http://gateway"]) == 10
+    assert asked == ["m", "n"]
+    assert run(["drift", "--push", "http://gateway", "--metrics-file", "x.prom", "--window", "2026"]) == 10
+    assert asked == ["m", "n"]
+    assert not Path("x.prom").exists()
+    assert "no metrics are written" in capsys.readouterr().err

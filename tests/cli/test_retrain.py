@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ from mlops_ci.cli.options import common
 from mlops_ci.cli.retraining import Making
 from mlops_ci.cli.session import open_session
 from mlops_ci.io.workspace import Workspace
+from mlops_ci.records.codec import encode
 from mlops_ci.records.results import StageResult, Status
 from mlops_ci.stages.living_state import Seen
+from tests.backends.forge_place import LocalPlace
 from tests.digests.repository import Repository
+from tests.stages.retraining import Story
 
 BRANCH = "mlops-ci/retrain/toy"
 CONFIG = "version: 1\nmodels:\n  toy:\n    drift: {current: 'production/*.csv'}\n"
@@ -43,6 +47,14 @@ def test_without_a_drift_result_nothing_is_done(home: Path, capsys: pytest.Captu
     Workspace(home).write_result(red)
     assert run(["retrain"]) == 0
     assert "the source is down" in capsys.readouterr().out
+
+
+def test_a_look_at_history_asks_for_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    story = Story(place=LocalPlace.create(home.parent / "forge"))
+    found = encode(replace(story.details(), until="2026-01"))
+    Workspace(home).write_result(StageResult(stage="drift", model="toy", status=Status.FAILED, details=found))
+    assert run(["retrain"]) == 0
+    assert "looked at history (--window 2026-01), which asks for nothing" in capsys.readouterr().out
 
 
 def test_a_drift_result_of_another_version_names_the_cure(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,6 +64,14 @@ def test_it_is_opened_with_everything(place: LocalPlace) -> None:
     assert "mlops-ci:hold" in pull.body
 
 
+def test_an_older_run_takes_nothing_back(place: LocalPlace) -> None:
+    kept(place, proposal(sequence=5))
+    before = written(place)
+    late = withdraw(KEY, "main", forge=place.forge, reason="It is blocked.", sequence=4)
+    assert (late.action, written(place)) == (Action.LATE, before)
+    assert withdraw(KEY, "main", forge=place.forge, reason="It is.", sequence=5).action is Action.CLOSED
+
+
 def test_the_same_again_writes_nothing(place: LocalPlace) -> None:
     nothing_written(place, proposal(), Action.UNCHANGED)
 
