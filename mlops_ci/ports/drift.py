@@ -58,10 +58,17 @@ class TrainingData(Protocol):
         rows whenever it is asked. Raises DataError for what is no table."""
 
     def keep(
-        self, sample: Path, answers: Path, *, columns: Sequence[str], predictions: Sequence[str], into: Path
+        self,
+        sample: Path,
+        answers: Path,
+        *,
+        columns: Sequence[str],
+        predictions: Sequence[str],
+        positive: str,
+        into: Path,
     ) -> int:
         """Write some columns of a sample, and the answers on it under names that begin with PREDICTED, as one Parquet
-        file; how many rows it has."""
+        file; with a `positive` class its probability, too, as LIKELY, where the model tells it. How many rows."""
 
 
 @dataclass(frozen=True, kw_only=True)

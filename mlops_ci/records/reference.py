@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 NUMBER, CATEGORY, TIME, OTHER = "number", "category", "time", "other"
 PREDICTED = "mlops_ci:"  # begins the names of answers in a sample, so that no feature has such a one
+LIKELY = f"{PREDICTED}probability"  # of the positive class, in a sample, where the model tells it
 
 
 @dataclass(frozen=True, kw_only=True)

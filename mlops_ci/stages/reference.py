@@ -101,6 +101,7 @@ def make_reference(model: Model, run_id: str, model_digest: str, *, desk: Desk, 
         folder / "answers.parquet",
         columns=[item.name for item in summary.columns if item.name in wanted],
         predictions=found["predictions"],
+        positive=found["positive"],
         into=folder / SAMPLE,
     )
     reference = Reference(
@@ -145,7 +146,8 @@ def _asked(model: Model, directory: Path, folder: Path, desk: Desk) -> Mapping[s
     empty = folder / "empty"
     empty.mkdir()
     timeout = evaluate.timeout if evaluate else 3600.0
-    return desk.scorer.watch(job, interpreter=desk.interpreter(), cwd=empty, log=desk.log, timeout=timeout)
+    told = desk.scorer.watch(job, interpreter=desk.interpreter(), cwd=empty, log=desk.log, timeout=timeout)
+    return {**told, "positive": positive}
 
 
 def _classes(model: Model, desk: Desk) -> tuple[tuple[str, ...], str]:

@@ -302,6 +302,33 @@ def test_a_metric_decays_with_labels_that_come_late(lookout: Lookout) -> None:
     assert lookout.watch(consecutive=1, holdout=0.76, labels=labels).status is Status.PASSED
 
 
+@pytest.mark.parametrize("name", ["w.parquet", "w.csv"])
+def test_probabilities_are_held_against_probabilities(tmp_path: Path, name: str) -> None:
+    """The model answers with classes, and the rows hold the probability of the positive one."""
+    lookout = Lookout(home=tmp_path, classes=True, positive="1")
+    keys: dict[str, Any] = {"current": f"production/{name}", "consecutive": 1}
+    lookout.put(name, rows(2000, 9))
+    result = lookout.watch(**keys)
+    (found,) = newest(result).predictions
+    assert (found.value or 1) < 0.1
+    assert result.status is Status.PASSED
+    lookout.put(name, moved(2000, 9))
+    (found,) = newest(lookout.watch(**keys)).predictions
+    assert found.drifted
+    frame = rows(2000, 9)
+    lookout.put(name, frame.assign(prediction=(frame["prediction"] > 0.5).astype(int)))
+    (found,) = newest(lookout.watch(**keys)).predictions
+    assert (found.value or 1) < 0.1, "classes are held against classes"
+
+
+def test_without_probabilities_to_compare_with_it_says_so(tmp_path: Path) -> None:
+    lookout = Lookout(home=tmp_path, classes=True)
+    lookout.put("w.parquet", rows(2000, 9))
+    result = lookout.watch(consecutive=1)
+    assert result.status is Status.PASSED
+    assert "mlops-ci drift reference" in checks(result)["predictions"].message
+
+
 def late_labels(lookout: Lookout, *, windows: int, fell: tuple[int, ...], labelled: int) -> Labels:
     """Windows of which the first ones have labels, some of them turned round."""
     truth = []

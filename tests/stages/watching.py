@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
+from pyarrow import parquet
 
 from mlops_ci.backends.watch.production_rows import open_production
 from mlops_ci.backends.watch.training_data import DuckTrainingData
@@ -48,11 +50,14 @@ def rows(count: int, seed: int, *, shift: float = 0.0) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Lookout:
-    """Somebody who watches: windows lie in `home/production`, the reference is made of `training` rows."""
+    """Somebody who watches: windows lie in `home/production`, the reference is made of `training` rows. The model
+    answers with a probability, or with `classes`; the reference has the probability of a `positive` one, too."""
 
     home: Path
     training: pd.DataFrame = field(default_factory=lambda: rows(4000, 1))
     importance: Mapping[str, float] = field(default_factory=lambda: {"a": 0.6, "b": 0.3, "c": 0.1})
+    classes: bool = False
+    positive: str = ""
 
     def kept(self) -> Kept:
         """The reference, made once."""
@@ -63,10 +68,19 @@ class Lookout:
         summary = DuckTrainingData().summarise([place / "train.parquet"], sample=sample, rows=3000, seed=0)
         chosen = pd.read_parquet(sample)
         chance = 1 / (1 + np.exp(-(chosen["a"].astype(float) - chosen["b"].astype(float))))
-        pd.DataFrame({"prediction": chance}).to_parquet(answers)
+        answered = pd.DataFrame({"prediction": chance})
+        if self.classes:
+            answered = pd.DataFrame({"prediction": (chance > 0.5).astype(int), "p0": 1 - chance, "p1": chance})
+        table = pyarrow.Table.from_pandas(answered)
+        parquet.write_table(table.replace_schema_metadata({"mlops_ci.classes": '["0", "1"]'}), answers)
         names = [item.name for item in summary.columns]
         made = DuckTrainingData().keep(
-            sample, answers, columns=names, predictions=["prediction"], into=place / "sample.parquet"
+            sample,
+            answers,
+            columns=names,
+            predictions=["prediction"],
+            positive=self.positive,
+            into=place / "sample.parquet",
         )
         worth = [Importance(column=name, loss=value, share=value) for name, value in self.importance.items()]
         reference = Reference(

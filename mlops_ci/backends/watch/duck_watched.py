@@ -13,13 +13,13 @@ from mlops_ci.backends.watch import duck
 from mlops_ci.backends.watch.duck_labels import labelled
 from mlops_ci.backends.watch.duck_rows import DuckRows
 from mlops_ci.backends.watch.duck_sample import Sample
-from mlops_ci.backends.watch.window_compare import Beside
+from mlops_ci.backends.watch.window_compare import Beside, stored_answer
 from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Drift
 from mlops_ci.errors import DataError, did_you_mean
 from mlops_ci.ports.drift import Compared, Labelled, Rules
 from mlops_ci.records.drift import Window
-from mlops_ci.records.reference import NUMBER, PREDICTED, Reference
+from mlops_ci.records.reference import NUMBER, Reference
 from mlops_ci.records.scoring import InputFile
 
 if TYPE_CHECKING:
@@ -166,10 +166,12 @@ class DuckWatched:
         relation = self._rows_of(window)
         dtypes = duck.columns_of(self.connection, relation)
         stored = duck.columns_of(self.connection, f"read_parquet({duck.text(str(self.sample))})")
+        every = DuckRows(connection=self.connection, relation=relation)
         pairs = [(item.name, item.name, item.kind) for item in self.beside.watched if item.name in dtypes]
         for name in self.reference.predictions:
-            if column := self.beside.prediction_column(name, list(dtypes)):
-                pairs.append((f"{PREDICTED}{name}", column, duck.kind_of(stored[f"{PREDICTED}{name}"])))
+            column = self.beside.prediction_column(name, list(dtypes))
+            if column and (answer := stored_answer(every, column, self.beside.sample, name)):
+                pairs.append((answer, column, duck.kind_of(stored[answer])))
         pairs = [pair for pair in pairs if pair[2] in ("number", "category")]
         count = int(duck.one(self.connection, f"SELECT count(*) FROM {relation}")[0])
         drawn = duck.drawn(relation, rows=count, most=rows, seed=seed)

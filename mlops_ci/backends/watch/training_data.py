@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,11 +12,12 @@ from mlops_ci.backends.scoring import row_hash
 from mlops_ci.backends.watch import duck
 from mlops_ci.errors import DataError
 from mlops_ci.ports.drift import Summary
-from mlops_ci.records.reference import CATEGORY, NUMBER, OTHER, PREDICTED, ColumnSummary
+from mlops_ci.records.reference import CATEGORY, LIKELY, NUMBER, OTHER, PREDICTED, ColumnSummary
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+CLASSES = b"mlops_ci.classes"  # what the answers' notes call the classes, in the order of p0, p1, …
 MOST_VALUES = 2_000  # of a category that are kept
 IDENTIFIER = 0.1  # from this share of different values on a text is a name of rows
 PARTS = 10
@@ -44,15 +46,25 @@ class DuckTrainingData:
         return Summary(rows=count, duplicates=1 - distinct / count, columns=columns)
 
     def keep(
-        self, sample: Path, answers: Path, *, columns: Sequence[str], predictions: Sequence[str], into: Path
+        self,
+        sample: Path,
+        answers: Path,
+        *,
+        columns: Sequence[str],
+        predictions: Sequence[str],
+        positive: str,
+        into: Path,
     ) -> int:
         """Sample and answers side by side."""
         from pyarrow import parquet
 
         rows = parquet.read_table(sample, columns=list(columns))
-        found = parquet.read_table(answers, columns=list(predictions))
+        found = parquet.read_table(answers)
         for name in predictions:
             rows = rows.append_column(f"{PREDICTED}{name}", found.column(name))
+        classes = json.loads((found.schema.metadata or {}).get(CLASSES, b"[]"))
+        if positive in classes:
+            rows = rows.append_column(LIKELY, found.column(f"p{classes.index(positive)}"))
         parquet.write_table(rows, into, compression="zstd")
         return int(rows.num_rows)
 

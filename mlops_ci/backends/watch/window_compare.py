@@ -10,13 +10,19 @@ from mlops_ci.backends.watch.duck_sample import Sample
 from mlops_ci.backends.watch.window_column import compare
 from mlops_ci.backends.watch.window_rows import WindowRows
 from mlops_ci.config.types import Drift
+from mlops_ci.evaluation.distances import FEW_VALUES, Bins
 from mlops_ci.ports.drift import Compared, Rules
 from mlops_ci.records.drift import ColumnDrift
-from mlops_ci.records.reference import NUMBER, OTHER, PREDICTED, ColumnSummary, Reference
+from mlops_ci.records.reference import CATEGORY, LIKELY, NUMBER, OTHER, PREDICTED, ColumnSummary, Reference
 
 OURS = "mlops_"  # begins the columns that the model server adds to what it logs
 DIGEST = "mlops_model_digest"
+CLASSES_ONLY = (
+    "the rows hold numbers between 0 and 1, and the reference holds classes without their probabilities; make it anew: "
+    "mlops-ci drift reference"
+)
 MOST_EXTRA = 20
+LEAST = 1e-9  # nearer to 0 or 1 a probability is taken for a class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +72,10 @@ class Beside:
         asked = []
         for name in self.reference.predictions:
             if column := self.prediction_column(name, rows.names):
-                stored = f"{PREDICTED}{name}"
+                stored = stored_answer(own, column, self.sample, name)
+                if not stored:
+                    yield _incomparable(column, rules)
+                    continue
                 kind = duck.kind_of(dtypes[stored])
                 known = ColumnSummary(
                     name=column,
@@ -77,3 +86,35 @@ class Beside:
                 method = rules.method if kind == NUMBER else rules.category_method
                 asked.append((known, stored, method, rules.prediction_threshold))
         yield from (drift for _, drift in compare(own, self.sample, asked, rules))
+
+
+def stored_answer(rows: WindowRows, column: str, sample: Sample, name: str) -> str:
+    """The sample's column that holds the same as a column of answers: the answer of this name, or, where that is a
+    class and the rows hold probabilities, the probability of the positive one. '' where there is nothing like it."""
+    dtypes, stored = duck.columns_of(sample.connection, sample.relation), f"{PREDICTED}{name}"
+    if name != "prediction" or not _classes(sample, stored, dtypes[stored]) or not _shares(rows, column):
+        return stored
+    return LIKELY if LIKELY in dtypes else ""
+
+
+def _classes(sample: Sample, stored: str, dtype: str) -> bool:
+    """Whether the sample's answers are classes: texts, truth values, or a few whole numbers."""
+    if duck.kind_of(dtype) != NUMBER:
+        return duck.kind_of(dtype) == CATEGORY
+    values = set(sample.numbers(stored, dtype).tolist())
+    return len(values) <= FEW_VALUES and all(value.is_integer() for value in values)
+
+
+def _shares(rows: WindowRows, column: str) -> bool:
+    """Whether a column holds numbers from 0 to 1, and some of them in between."""
+    known = rows.numbers([column])[column]
+    if known.low is None or known.high is None or known.mistyped or known.low < 0 or known.high > 1:
+        return False
+    ends = rows.counted(column, Bins(low=0.0, high=1.0, count=1), known, (LEAST, 1 - LEAST)).outside
+    return ends < known.finite
+
+
+def _incomparable(column: str, rules: Rules) -> ColumnDrift:
+    return ColumnDrift(
+        name=column, kind=NUMBER, method=rules.method, threshold=rules.prediction_threshold, reason=CLASSES_ONLY
+    )
