@@ -20,9 +20,6 @@ def watching(path: str, model: dict[str, Any]) -> Iterator[Problem]:
     if window[-1:] in "mhd" and not time:
         message = f"{path}.window is a length of time, and no 'time' names the column to go by"
         yield Problem(path=f"{path}.window", message=message, hint="add e.g. 'time: mlops_time'")
-    if drift.get("fresh") and not time:
-        message = f"{path}.fresh needs 'time', the column with the time of a row"
-        yield Problem(path=f"{path}.fresh", message=message, hint="add 'time', or remove 'fresh'")
     if drift.get("consecutive", 2) > drift.get("history", 6):
         message = f"{path}.consecutive is more than 'history', the windows that are looked at"
         yield Problem(path=f"{path}.consecutive", message=message, hint="raise 'history'")

@@ -140,6 +140,13 @@ class Watched(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Files that could not be read, and why."""
 
+    @property
+    def unread(self) -> int:
+        """How many of the newest files, by name, can't be read."""
+
+    def written(self) -> float:
+        """When the newest file that can be read was written, in seconds since 1970; 0 where rows are no files."""
+
     def windows(self) -> Sequence[Window]:
         """All there are, the oldest first, without any that is not over."""
 

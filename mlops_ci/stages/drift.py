@@ -22,7 +22,7 @@ from mlops_ci.records.results import Check, Severity, StageResult, Status, statu
 from mlops_ci.stages.decay import Yardstick, late_metrics, measure
 from mlops_ci.stages.drift_rules import Case, judge
 from mlops_ci.stages.drift_signal import BREACH, FINE, UNJUDGED, metric_check, reason_of, signal_of
-from mlops_ci.stages.freshness import again, freshness
+from mlops_ci.stages.freshness import Newest, again, freshness
 from mlops_ci.stages.reference import Kept
 
 STAGE = "drift"
@@ -84,7 +84,7 @@ def drift(watch: Watch, *, distances: Distances, scratch: Path, say: Say) -> Sta
         results = judged(watch, watched, some, distances=distances, scratch=scratch, say=say)
         say("looking for labels that came late")
         late = late_metrics(watch.model, watched, known, results, watch.yardstick)
-        newest, notes = watched.newest(), watched.notes
+        newest, notes = Newest.of(watched), watched.notes
     fresh = [] if watch.until else freshness(watch.drift, newest, now=moment, where=watch.where("fresh"))
     signal = signal_of(watch, results, late, stale=any(check.red for check in fresh))
     details = DriftDetails(
@@ -98,7 +98,7 @@ def drift(watch: Watch, *, distances: Distances, scratch: Path, say: Say) -> Sta
         reference_rows=watch.reference.rows,
         reference_sample=watch.reference.sampled,
         importance={item.column: item.share for item in watch.reference.importance if item.share is not None},
-        newest=newest,
+        newest=newest.row,
         late=tuple(late),
         until=watch.until,
         asked=moment,

@@ -18,7 +18,7 @@ ROW_FACTOR = 4.0  # a window with so many times more or fewer rows than usual is
 MISSING, TYPES, NULLS, INFINITE = "columns", "types", "missing values", "infinities"
 UNSEEN, RANGES, REPEATED, ROWS = "unseen categories", "ranges", "repeated rows", "rows"
 DRIFT, PREDICTIONS, SINCE = "drifted columns", "predictions", "metric since the last good window"
-FRESH, FUTURE = "fresh", "times"
+FRESH, FILES, FUTURE = "fresh", "files", "times"
 GUARDS = (MISSING, TYPES, NULLS, INFINITE, UNSEEN, REPEATED)
 
 

@@ -13,7 +13,6 @@ WATCHED = "evaluate: {holdout: h.csv, label: y, metrics: [roc_auc]}, drift: {%s}
     ("drift", "told"),
     [
         ("current: x/*.parquet, window: 1d", "no 'time' names the column"),
-        ("current: x/*.parquet, fresh: 1d", "fresh needs 'time'"),
         ("current: x/*.parquet, consecutive: 7", "more than 'history'"),
         ("current: x/*.parquet, table: t", "its rows are files"),
         ("current: x/*.parquet, ignore: [a], columns: {a: 1}", "leaves out 'a', which has a threshold"),

@@ -159,6 +159,31 @@ def test_a_source_that_is_down_is_no_drift(lookout: Lookout, source: str) -> Non
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.parametrize(("broken", "red"), [(0, False), (1, False), (2, True), (4, True)])
+def test_newer_files_that_nobody_can_read_are_a_breach(lookout: Lookout, broken: int, red: bool) -> None:
+    """One may just be written."""
+    lookout.put("0.parquet", rows(1000, 9))
+    for place in range(broken):
+        (lookout.home / f"production/{place + 1}.parquet").write_bytes(b"PAR1 and nothing else")
+    result = lookout.watch()
+    assert (result.status is Status.FAILED) is red
+    assert ("files can't be read" in result.reason) is red
+    lookout.put("9.parquet", rows(1000, 10))
+    assert lookout.watch().status is Status.PASSED
+
+
+def test_files_without_a_column_of_times_are_as_old_as_they_are(lookout: Lookout) -> None:
+    path = lookout.put("0.parquet", rows(1000, 9))
+    written = START + timedelta(days=4)
+    os.utime(path, (written.timestamp(), written.timestamp()))
+    fresh = lookout.watch(fresh="3d", now=written + timedelta(days=2))
+    assert fresh.status is Status.PASSED
+    assert details(fresh).again == (written + timedelta(days=3)).timestamp()
+    old = lookout.watch(fresh="3d", now=written + timedelta(days=4))
+    assert old.status is Status.FAILED
+    assert "the newest file that can be read is of 2026-01-0" in old.reason
+
+
 def test_a_copy_that_was_cut_off_is_not_taken_for_the_whole(lookout: Lookout) -> None:
     """A run was killed while it wrote what it made of a CSV."""
     lookout.put("w.csv", rows(1000, 9))

@@ -40,6 +40,7 @@ class DuckWatched:
     labels: tuple[InputFile, ...]
     now: float
     notes: tuple[str, ...] = ()
+    unread: int = 0
 
     @cached_property
     def whole(self) -> str:
@@ -98,6 +99,10 @@ class DuckWatched:
     def newest(self) -> str:
         """Rows from the future do not count: they would hide that no others come."""
         return "" if self._latest is None else duck.iso(self._latest)
+
+    def written(self) -> float:
+        """A file's stamp is the time of its last change, in nanoseconds."""
+        return max((int(file.stamp) / 1e9 for file in self.files if file.stamp.isdigit()), default=0.0)
 
     def _rows_of(self, window: Window) -> str:
         """A window as a relation."""

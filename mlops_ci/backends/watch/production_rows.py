@@ -11,7 +11,7 @@ from mlops_ci.backends.data.sql_source import SqlSource
 from mlops_ci.backends.scoring import batch_files, batch_input
 from mlops_ci.backends.scoring.row_hash import is_parquet
 from mlops_ci.backends.watch import duck
-from mlops_ci.backends.watch.spark_production import SparkProduction
+from mlops_ci.backends.watch.spark_production import SparkProduction, unread
 from mlops_ci.backends.watch.sql_production import SqlProduction
 from mlops_ci.config.types import Drift, Model
 from mlops_ci.digests.canonical import digest_of
@@ -95,6 +95,7 @@ class FileProduction:
                 labels=tuple(labels),
                 now=now,
                 notes=tuple(broken),
+                unread=unread([file.name for file in self.files], {file.name for file in files}),
             )
 
     def truth(self, say: Say) -> tuple[list[InputFile], list[str]]:

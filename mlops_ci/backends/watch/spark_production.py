@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -101,7 +102,13 @@ class SparkProduction:
                 now=now,
                 reach=self.reach,
                 notes=(*left_out, *broken),
+                unread=unread([file.place for file in self.files.files], set(places)),
             )
+
+
+def unread(names: Sequence[str], read: set[str]) -> int:
+    """How many of the newest files, by name, can't be read."""
+    return sum(1 for _ in takewhile(lambda name: name not in read, sorted(names, reverse=True)))
 
 
 @contextmanager

@@ -44,6 +44,7 @@ class SqlWatched:
     now: float
     reach: float
     notes: tuple[str, ...] = ()
+    unread: int = 0
 
     @property
     def _clock(self) -> str:
@@ -69,6 +70,10 @@ class SqlWatched:
 
     def newest(self) -> str:
         return "" if self._latest is None else duck.iso(self._latest)
+
+    def written(self) -> float:
+        """Rows have times."""
+        return 0.0
 
     def windows(self) -> Sequence[Window]:
         """Lengths of time: a database has no files, and its rows no order."""
