@@ -16,6 +16,7 @@ USE = re.compile(
     rf"^(?P<pad> *)(?P<dash>- )?uses: {OWN}(?:/actions/(?P<action>[\w-]+))?@v1\n(?P<with> *with:\n)?", re.M
 )
 ON = re.compile(r"^on:\n(?:(?: .*)?\n)+?(?=\n?\S)", re.M)
+BELOW = re.compile(r"^( +(?:path: )?)(?=\.(?:mlops|dvc)/)", re.M)
 HERE = re.compile(r"^ *# What your cloud asks for .*\n", re.M)
 STRINGS = {
     "runs-on": ("ubuntu-latest", "The label of the runners."),
@@ -39,7 +40,7 @@ def callable_(name: str, text: str) -> str:
     head, judge, tail = body.partition("    name: Judge ")
     tail = tail.replace("${{ inputs.runs-on }}", "${{ inputs.judge-runs-on || inputs.runs-on }}", 1)
     body = USE.sub(_with, head + judge + tail)
-    body = body.replace("path: .mlops/", "path: ${{ inputs.working-directory }}/.mlops/")
+    body = BELOW.sub(r"\1${{ inputs.working-directory }}/", body)
     body = ON.sub(lambda _: "".join(_called(body)), body, count=1)
     return NOTE.format(name=name) + "".join(_usage(name, text)) + body
 

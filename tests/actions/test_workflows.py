@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 OWN = re.compile(r"mlops-ci/mlops-ci(?:/(?P<path>[\w/.-]+))?@v1")
 OURS = sorted(ROOT.glob("workflows/*.yml"))
 FILES = sorted([*OURS, *ROOT.glob(".github/workflows/*.yml")])
-PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+PINNED = re.compile(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
 def names(path: Path) -> str:

@@ -138,11 +138,24 @@ runs:
     - shell: bash
       run: "true"
 """
+SAVED = """\
+name: cache
+description: Stands for actions/cache/save and actions/cache/restore, which keep nothing.
+inputs:
+  path: {description: x, required: true}
+  key: {description: x, required: true}
+  restore-keys: {description: x, default: ""}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: "true"
+"""
 STAND_INS = {
     "actions/checkout": {"action.yml": CHECKOUT},
     "actions/upload-artifact": {"action.yml": UPLOAD, "upload.py": UPLOAD_PY},
     "actions/download-artifact": {"action.yml": DOWNLOAD},
-    "actions/cache": {"action.yml": CACHE},
+    "actions/cache": {"action.yml": CACHE, "restore/action.yml": SAVED, "save/action.yml": SAVED},
 }
 
 
@@ -162,5 +175,6 @@ def written(folder: Path) -> dict[str, Path]:
         place = folder / repository
         place.mkdir(parents=True)
         for name, text in files.items():
+            (place / name).parent.mkdir(exist_ok=True)
             (place / name).write_text(text, "utf-8")
     return {f"{repository}@{ref}": folder / repository for repository, ref in used() if STAND_INS[repository]}

@@ -14,7 +14,6 @@ from tests.github import events
 from tests.runner.shop import VALIDATE, Shop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
-LOOP = "mlops-ci/mlops-ci@v1"
 
 
 def test_drift_is_answered_merged_and_served(shop: Shop) -> None:
@@ -28,7 +27,7 @@ def test_drift_is_answered_merged_and_served(shop: Shop) -> None:
     watched = shop.run("schedule", payload, "drift.yml", shop.repo.bare.tip("main"))
     assert watched.jobs == {"drift": "failure"}, watched.text
     assert watched.step("drift", "drift").exit == 10
-    proposed = watched.step("drift", LOOP)
+    proposed = watched.step("drift", "retrain")
     assert (proposed.result, proposed.outputs["verdict"]) == ("success", "non-inferior"), proposed.log
     (pull,) = shop.repo.pulls.values()
     assert (pull.branch, pull.login, pull.draft) == ("mlops-ci/retrain/toy", "github-actions[bot]", False)
