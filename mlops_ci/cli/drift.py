@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -259,9 +259,17 @@ def reference(environment: str, **options: Any) -> int:
 @environment_option
 @click.option("--windows", type=click.IntRange(2), default=12, show_default=True, help="How many to replay.")
 @click.option("--shuffles", type=click.IntRange(0), default=20, show_default=True, help="Shuffled windows to draw.")
+@click.option(
+    "--threshold",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Try another threshold for a column, or 'prediction'. Can be given several times.",
+)
 @click.option("--suggest", is_flag=True, help="Write thresholds above what is ordinary into mlops.yaml.")
 @model_options
-def backtest(environment: str, windows: int, shuffles: int, suggest: bool, **options: Any) -> int:
+def backtest(
+    environment: str, windows: int, shuffles: int, threshold: Sequence[str], suggest: bool, **options: Any
+) -> int:
     """Replay windows by the thresholds of the config: when would it have fired, and how often for nothing?
 
     DuckDB computes all distances. What is ordinary is told by windows whose rows are drawn from those that do not
@@ -270,6 +278,7 @@ def backtest(environment: str, windows: int, shuffles: int, suggest: bool, **opt
     from mlops_ci.cli import drift_backtest
 
     session = open_session(common(options))
+    tries = drift_backtest.thresholds(threshold)
     found = []
     for model in watched_models(session):
         with session.console.step(f"backtest {model.name}") as say:
@@ -279,9 +288,10 @@ def backtest(environment: str, windows: int, shuffles: int, suggest: bool, **opt
             watch = watch_of(session, model, asked, session.workspace.scratch(model.name, STAGE))
             from mlops_ci.stages import drift_backtest as replay
 
+            watch = replay.tried(watch, tries)
             found.append(replay.backtest(watch, windows=windows, shuffles=shuffles, suggest=suggest, say=say))
         session.console.show("\n".join(drift_backtest.lines(found[-1], model.drift.consecutive)))
-        if found[-1].suggestion is not None:
+        if found[-1].suggestion is not None and not found[-1].suggestion.nothing:
             path = drift_backtest.write(session, model, found[-1].suggestion)
             session.console.show(f"  written to {path.name}")
     if session.console.json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlops_ci.cli.session import Session
@@ -28,8 +28,10 @@ def lines(found: Backtest, needed: int) -> Iterator[str]:
     if found.shuffled:
         rate = share(found.false_alarms / found.shuffled)
         yield f"  false alarms: {found.false_alarms} of {found.shuffled} shuffled windows breach ({rate})"
+    elif "fine" in found.states:
+        yield "  false alarms: not known, since no shuffled windows were drawn"
     else:
-        yield "  false alarms: not known, since every window breaches"
+        yield "  false alarms: not known, since no window is fine"
     yield f"  {'column':<24}{'least':>9}{'median':>9}{'most':>9}{'ordinary':>9}{'limit':>9}"
     for column in found.columns:
         if column.values:
@@ -43,9 +45,26 @@ def lines(found: Backtest, needed: int) -> Iterator[str]:
 
 def suggested(found: Suggestion) -> Iterator[str]:
     """What --suggest says."""
+    if found.nothing:
+        yield "  suggested: nothing, all thresholds are above what is ordinary"
     for name, value in found.columns.items():
         yield f"  suggested: drift.columns.{plain(name)}: {value:g}"
-    yield f"  suggested: drift.prediction_threshold: {found.prediction_threshold:g}"
+    if found.prediction_threshold is not None:
+        yield f"  suggested: drift.prediction_threshold: {found.prediction_threshold:g}"
+
+
+def thresholds(given: Sequence[str]) -> dict[str, float]:
+    """NAME=VALUE, several times. Raises UsageError."""
+    found = {}
+    for item in given:
+        name, _, value = item.rpartition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            found[name] = -1.0
+        if not name or not 0 <= found[name] < float("inf"):
+            raise UsageError(f"--threshold '{item}' is not NAME=VALUE", hint="e.g. --threshold dep_delay=0.2")
+    return found
 
 
 def write(session: Session, model: Model, found: Suggestion) -> Path:
@@ -69,14 +88,17 @@ def edited(text: str, line: int, found: Suggestion) -> str:
         )
     below = _below(rows, line)
     inner = rows[line][: len(rows[line]) - len(rows[line].lstrip())]
-    for key in ("columns", "prediction_threshold"):
+    raised = {"columns": bool(found.columns), "prediction_threshold": found.prediction_threshold is not None}
+    for key in (name for name, is_raised in raised.items() if is_raised):
         if any(row.startswith(f"{inner}{key}:") for row in rows[line:below]):
             raise UsageError(
                 f"'drift.{key}' is set already, so that nothing is written to it",
                 hint="remove it and run again, or copy what was suggested",
                 docs="drift.md#backtest",
             )
-    added = [f"{inner}prediction_threshold: {found.prediction_threshold:g}\n"]
+    added = []
+    if found.prediction_threshold is not None:
+        added.append(f"{inner}prediction_threshold: {found.prediction_threshold:g}\n")
     if found.columns:
         added.append(f"{inner}columns:\n")
         added += [f"{inner}  {_quoted(name)}: {value:g}\n" for name, value in found.columns.items()]

@@ -26,10 +26,15 @@ class ColumnTrend:
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
-    """Thresholds to raise: by column, and of predictions."""
+    """Thresholds to raise: by column, and of predictions, None where that is high enough."""
 
     columns: Mapping[str, float]
-    prediction_threshold: float
+    prediction_threshold: float | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether all are high enough."""
+        return not self.columns and self.prediction_threshold is None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,12 @@ ordinary, and what breaches there is a false alarm. Where every window breached 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from mlops_ci.config.types import Drift
+from mlops_ci.errors import UsageError, did_you_mean
 from mlops_ci.ports.drift import Compared, Watched
 from mlops_ci.ports.say import Say
 from mlops_ci.records.backtest import Backtest, ColumnTrend, Fired, Suggestion
@@ -22,9 +22,25 @@ from mlops_ci.stages.drift_rules import Case, judge
 from mlops_ci.stages.drift_signal import BREACH, FINE, UNJUDGED
 
 SHUFFLED = 20
+PREDICTION = "prediction"  # the name of the answers' threshold
 ROUND = 1000  # thresholds are suggested to three digits
 ABOVE_NOISE = 1.5  # a suggested threshold lies so far above what is ordinary
 QUANTILE = 0.95
+
+
+def tried(watch: Watch, thresholds: Mapping[str, float]) -> Watch:
+    """The same with other thresholds, by column; `prediction` is that of the answers. Raises UsageError for a column
+    that is not watched."""
+    drift = watch.drift
+    known = [item.name for item in watch.reference.columns if item.name != watch.reference.label]
+    for name in thresholds:
+        if name != PREDICTION and name not in known:
+            hint = did_you_mean(name, known, f"columns: {', '.join(known[:20])}; '{PREDICTION}' for the answers")
+            raise UsageError(f"the reference has no column '{name}'", hint=hint, docs="drift.md#backtest")
+    columns = {name: value for name, value in thresholds.items() if name != PREDICTION}
+    answers = thresholds.get(PREDICTION, drift.prediction_threshold)
+    changed = replace(drift, columns={**drift.columns, **columns}, prediction_threshold=answers)
+    return replace(watch, model=replace(watch.model, drift=changed))
 
 
 def backtest(watch: Watch, *, windows: int, shuffles: int, suggest: bool, say: Say) -> Backtest:
@@ -67,7 +83,7 @@ def _told(
         shuffled=len(noise),
         false_alarms=sum(state == BREACH for state in noise),
         columns=columns,
-        suggestion=_suggested(watch.drift, columns, mixed) if suggest and mixed else None,
+        suggestion=_suggested(columns, mixed) if suggest and mixed else None,
     )
 
 
@@ -127,7 +143,7 @@ def _share(found: Compared) -> float:
     return sum(item.drifted for item in compared) / len(compared) if compared else 0.0
 
 
-def _suggested(drift: Drift, columns: Sequence[ColumnTrend], mixed: Sequence[Compared]) -> Suggestion:
+def _suggested(columns: Sequence[ColumnTrend], mixed: Sequence[Compared]) -> Suggestion:
     """Thresholds above what is ordinary: where the config's own is below that, half again as much as it."""
     answers = {item.name for one in mixed for item in one.predictions}
     raised = {
@@ -138,7 +154,7 @@ def _suggested(drift: Drift, columns: Sequence[ColumnTrend], mixed: Sequence[Com
     predictions = [value for name, value in raised.items() if name in answers]
     return Suggestion(
         columns={name: value for name, value in sorted(raised.items()) if name not in answers},
-        prediction_threshold=max(predictions, default=drift.prediction_threshold),
+        prediction_threshold=max(predictions, default=None),
     )
 
 

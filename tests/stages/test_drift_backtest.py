@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
-from mlops_ci.cli.drift_backtest import edited, lines
+from mlops_ci.cli.drift_backtest import edited, lines, suggested, thresholds
 from mlops_ci.errors import UsageError
 from mlops_ci.records.backtest import Backtest, Suggestion
-from mlops_ci.stages.drift_backtest import backtest
+from mlops_ci.stages.drift_backtest import backtest, tried
 from tests.stages.test_drift import moved
 from tests.stages.watching import Lookout, rows
 
 FOUND = Suggestion(columns={"a": 0.2, "dep delay": 0.31}, prediction_threshold=0.15)
 
 
-def replay(lookout: Lookout, *, suggest: bool = False, **keys: Any) -> Backtest:
-    return backtest(lookout.asked(**keys), windows=12, shuffles=6, suggest=suggest, say=lambda line: None)
+def replay(lookout: Lookout, *, suggest: bool = False, shuffles: int = 6, **keys: Any) -> Backtest:
+    return backtest(lookout.asked(**keys), windows=12, shuffles=shuffles, suggest=suggest, say=lambda line: None)
 
 
 def test_it_tells_when_it_would_have_fired_and_how_often_by_chance(tmp_path: Path) -> None:
@@ -43,11 +43,35 @@ def test_thresholds_below_what_is_ordinary_are_raised(tmp_path: Path) -> None:
     keys: dict[str, Any] = {"threshold": 0.02, "share": 1.0, "prediction_threshold": 0.5}
     found = replay(lookout, suggest=True, **keys)
     assert found.suggestion is not None
-    assert found.suggestion.prediction_threshold == 0.5, "high enough"
+    assert found.suggestion.prediction_threshold is None, "high enough"
     assert found.suggestion.columns
     again = replay(lookout, **{**keys, "columns": found.suggestion.columns})
     limits = {item.name: item.threshold for item in again.columns}
     assert all((item.noise or 0) < limits[item.name] for item in again.columns)
+    nothing = replay(lookout, suggest=True, **{**keys, "columns": found.suggestion.columns}).suggestion
+    assert nothing is not None
+    assert nothing.nothing
+    assert list(suggested(nothing)) == ["  suggested: nothing, all thresholds are above what is ordinary"]
+
+
+def test_thresholds_are_tried_without_a_word_in_the_config(tmp_path: Path) -> None:
+    lookout = Lookout(home=tmp_path)
+    for place in range(3):
+        lookout.put(f"{place}.parquet", rows(1000, place + 20))
+    watch = tried(lookout.asked(), thresholds(["a=0.7", "prediction=0.0001"]))
+    found = backtest(watch, windows=3, shuffles=0, suggest=False, say=lambda line: None)
+    limits = {item.name: item.threshold for item in found.columns}
+    assert limits["a"] == 0.7
+    assert limits["b"] < 0.7
+    assert watch.drift.prediction_threshold == 0.0001
+    told = "\n".join(lines(replay(lookout, shuffles=0), 2))
+    assert "since no shuffled windows were drawn" in told
+    with pytest.raises(UsageError, match="no column 'A'") as caught:
+        tried(watch, {"A": 1.0})
+    assert "columns: " in caught.value.hint
+    for wrong in ("a", "a=x", "=1", "a=-1", "a=nan"):
+        with pytest.raises(UsageError, match="is not NAME=VALUE"):
+            thresholds([wrong])
 
 
 def test_where_every_window_breaches_nobody_knows_what_chance_does(tmp_path: Path) -> None:
@@ -56,7 +80,7 @@ def test_where_every_window_breaches_nobody_knows_what_chance_does(tmp_path: Pat
     lookout.put("2.parquet", moved(1000, 2))
     found = replay(lookout, suggest=True)
     assert (found.shuffled, found.suggestion) == (0, None)
-    assert "not known, since every window breaches" in "\n".join(lines(found, 2))
+    assert "not known, since no window is fine" in "\n".join(lines(found, 2))
 
 
 def test_what_is_suggested_is_written_between_a_persons_lines() -> None:
