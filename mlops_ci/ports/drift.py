@@ -92,9 +92,9 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """A window against the reference, on all rows. `predictions` are as `columns`; `duplicates` is None where nobody
-    counted; `extra` are columns that the reference does not know; `future` counts rows later than the moment of
-    asking."""
+    """A window against the reference, on all rows, which have the columns `names`. `predictions` are as `columns`;
+    `duplicates` is None where nobody counted; `extra` are columns that the reference does not know; `future` counts
+    rows later than the moment of asking."""
 
     rows: int
     newest: str
@@ -104,6 +104,7 @@ class Compared:
     predictions: tuple[ColumnDrift, ...]
     extra: tuple[str, ...] = ()
     future: int = 0
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

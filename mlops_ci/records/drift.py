@@ -94,9 +94,10 @@ class Decay:
 
 @dataclass(frozen=True, kw_only=True)
 class WindowResult:
-    """One window judged. `state`: breach, fine, or unjudged (too few rows). `share` is the share of the compared
+    """One window judged. `state`: breach, fine, or unjudged (too few rows, or
+    no predictions where other windows have them). `share` is the share of the compared
     columns that drifted. `engine` says what computed the distances that count; `extra` are columns that the reference
-    does not know."""
+    does not know, `unknown` names of the config that there is no such column for."""
 
     window: Window
     state: str
@@ -115,6 +116,7 @@ class WindowResult:
     checks: tuple[Check, ...] = ()
     band: int = 0
     extra: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from statistics import median
 
 from mlops_ci.config.types import Drift, Model
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.errors import UsageError
+from mlops_ci.errors import DataError, UsageError, did_you_mean
 from mlops_ci.ports.drift import Compared, Distances, Production, Rules, Watched
 from mlops_ci.ports.say import Say
 from mlops_ci.records.codec import encode
@@ -131,6 +131,7 @@ def judged(
     for window in windows:
         say(f"comparing {window.name}")
         compared.append(watched.compare(window, rules))
+    answered = _answered(watch, compared)
     results: list[WindowResult] = []
     good: Decay | None = None
     for place, (window, found) in enumerate(zip(windows, compared, strict=True)):
@@ -143,9 +144,22 @@ def judged(
         decay = measure(watch.model, watched, window, watch.yardstick, before=good) if found.rows else None
         usual = float(median(others)) if others else 0.0
         result = _window(watch, window, found, decay, usual=usual, sampled=sampled)
+        if answered and not found.predictions and result.state == FINE:
+            result = replace(result, state=UNJUDGED)  # its answers are lost: nobody knows whether it is fine
         good = decay if result.state == FINE and decay is not None else good
         results.append(result)
     return results
+
+
+def _answered(watch: Watch, compared: Sequence[Compared]) -> bool:
+    """Whether rows hold predictions, in any window. Raises DataError where none has those that the config names."""
+    name, some = watch.drift.prediction, [item for item in compared if item.names]
+    found = any(item.predictions for item in some)
+    if name and some and not found and "prediction" in watch.reference.predictions:
+        names = list(dict.fromkeys(column for item in reversed(some) for column in item.names))
+        hint = did_you_mean(name, names, f"columns: {', '.join(names[:20])}")
+        raise DataError(f"the rows have no column '{name}' (drift.prediction)", hint=hint, docs="drift.md#what-is-read")
+    return found
 
 
 def by_sample(
@@ -217,7 +231,21 @@ def _window(
         checks=answer.checks,
         band=answer.band if state == BREACH else 0,
         extra=found.extra,
+        unknown=tuple(_unknown(watch, found.names)),
     )
+
+
+def _unknown(watch: Watch, names: Sequence[str]) -> Iterator[str]:
+    """What the config has a threshold for, or leaves out, and is nowhere."""
+    known = {item.name for item in watch.reference.columns}
+    for key, asked, there in (
+        ("columns", watch.drift.columns, known),
+        ("ignore", watch.drift.ignore, {*known, *names}),
+    ):
+        for name in asked:
+            if name not in there:
+                close = did_you_mean(name, sorted(there), "")
+                yield f"drift.{key} names '{name}', and there is no such column" + (f"; {close}" if close else "")
 
 
 def silent(watch: Watch, windows: Sequence[WindowResult]) -> list[str]:
@@ -226,10 +254,14 @@ def silent(watch: Watch, windows: Sequence[WindowResult]) -> list[str]:
     if watch.reference.predictions and windows and not windows[-1].predictions:
         notes.append("the rows hold no predictions, so whether those moved can't be told")
     if windows and windows[-1].extra:
-        notes.append(f"columns that the reference does not know: {', '.join(windows[-1].extra)}")
-    notes += [
-        f"{item.window.name} has {item.rows:,} rows, too few to be judged" for item in windows if item.state == UNJUDGED
-    ]
+        notes.append(f"not inputs of the model, and not watched: {', '.join(windows[-1].extra)}")
+    if windows:
+        notes += windows[-1].unknown
+    for item in windows:
+        if item.state == UNJUDGED and item.rows < watch.drift.min_rows:
+            notes.append(f"{item.window.name} has {item.rows:,} rows, too few to be judged")
+        elif item.state == UNJUDGED:
+            notes.append(f"{item.window.name} holds no predictions, as other windows do, so it can't be judged")
     return notes
 
 

@@ -54,10 +54,11 @@ class Case:
     def title(self) -> str:
         signal = self.details.signal
         columns = signal.columns
-        if signal.metric and not columns:
-            return f"Retrain {self.model.name}: {signal.metric} fell"
         more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
-        return f"Retrain {self.model.name}: drift in {', '.join(columns[:SHOWN]) or 'all rows'}{more}"
+        found = [f"{signal.metric} fell"] if signal.metric else []
+        if columns or not found:
+            found.append(f"drift in {', '.join(columns[:SHOWN]) or 'all rows'}{more}")
+        return f"Retrain {self.model.name}: {', '.join(found)}"
 
     @property
     def sequence(self) -> int:

@@ -41,6 +41,8 @@ class Story:
     fresh: str = ""
     quiet: bool = False
     unlabelled: bool = False
+    metric: str = ""
+    columns: tuple[str, ...] = ("a", "b")
     meanwhile: Callable[[], object] = lambda: None
     made: int = 0
 
@@ -95,7 +97,8 @@ class Story:
                 consecutive=len(row),
                 needed=2,
                 windows=tuple(reversed(row)),
-                columns=("a", "b") if row else (),
+                columns=self.columns if row else (),
+                metric=self.metric if row else "",
                 band=self.band if row else 0,
                 fingerprint=digest_of(asked),
             ),

@@ -289,7 +289,7 @@ def test_a_metric_decays_with_labels_that_come_late(lookout: Lookout) -> None:
     truth = frame[["id"]].assign(label=1 - frame["label"])
     labels = Labels(data="labels.parquet", key="id", metric="roc_auc")
     late = lookout.watch(consecutive=1, holdout=0.76, labels=labels)
-    assert "no label has arrived" in checks(late)["metric"].message
+    assert "no label has arrived: there is no file 'labels.parquet'" in checks(late)["metric"].message
     assert late.status is Status.PASSED
     truth.head(1500).to_parquet(lookout.home / "labels.parquet")
     result = lookout.watch(consecutive=1, holdout=0.76, labels=labels)
@@ -300,6 +300,29 @@ def test_a_metric_decays_with_labels_that_come_late(lookout: Lookout) -> None:
     assert newest(result).band == 3
     truth.assign(label=frame["label"]).to_parquet(lookout.home / "labels.parquet")
     assert lookout.watch(consecutive=1, holdout=0.76, labels=labels).status is Status.PASSED
+
+
+def test_a_window_whose_answers_are_lost_is_not_fine(lookout: Lookout) -> None:
+    """A column was renamed: that is no recovery."""
+    for place in range(2):
+        lookout.put(f"{place}.parquet", moved(1000, place + 20))
+    lookout.put("2.parquet", rows(1000, 30).rename(columns={"prediction": "answer"}))
+    result = lookout.watch()
+    assert [item.state for item in details(result).windows] == ["breach", "breach", "unjudged"]
+    assert (result.status, details(result).signal.consecutive) == (Status.FAILED, 2)
+    assert any("2.parquet holds no predictions, as other windows do" in note for note in details(result).notes)
+
+
+def test_names_that_there_are_not_are_told(lookout: Lookout) -> None:
+    lookout.put("w.parquet", rows(1000, 20).assign(other=1))
+    told = details(lookout.watch(columns={"flagg": 0.1}, ignore=("other", "zzz"))).notes
+    assert "drift.columns names 'flagg', and there is no such column; did you mean 'flag'?" in told
+    assert "drift.ignore names 'zzz', and there is no such column" in told
+    assert not any("other" in note for note in told)
+    assert "not inputs of the model, and not watched: id, other" in details(lookout.watch()).notes
+    with pytest.raises(DataError, match=r"no column 'predicted' \(drift.prediction\)") as caught:
+        lookout.watch(prediction="predicted")
+    assert caught.value.hint == "did you mean 'prediction'?"
 
 
 @pytest.mark.parametrize("name", ["w.parquet", "w.csv"])

@@ -101,6 +101,14 @@ def test_it_is_opened_with_everything(story: Story, place: LocalPlace) -> None:
     assert place.files(BRANCH)[DATA] == "md5: 1"
 
 
+@pytest.mark.parametrize(("columns", "title"), [((), "accuracy fell"), (("a", "b"), "accuracy fell, drift in a, b")])
+def test_a_metric_that_fell_is_named(story: Story, place: LocalPlace, columns: tuple[str, ...], title: str) -> None:
+    story.metric, story.columns = "accuracy", columns
+    pull = place.forge.pull(answered(story))
+    assert pull.title == f"Retrain toy: {title}"
+    assert ", ".join(["accuracy", *columns]) in pull.body
+
+
 def test_a_token_that_starts_no_workflow_is_told(story: Story, place: LocalPlace) -> None:
     story.quiet = True
     assert "GitHub starts no workflow" in place.forge.pull(answered(story)).body

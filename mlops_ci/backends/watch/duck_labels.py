@@ -59,7 +59,7 @@ def _joined(watched: DuckWatched, relation: str, dtypes: Mapping[str, str], labe
             return "no labels are there"
         return f"(SELECT *, {duck.quoted(label)} AS mlops_ci_truth FROM {own})"
     if not watched.labels:
-        return "no label has arrived"
+        return f"no label has arrived: there is no file '{asked.data}' (drift.labels.data)"
     source = duck.parquet([file.place for file in watched.labels])
     known = duck.columns_of(watched.connection, source)
     for name, where in ((asked.key, dtypes), (asked.key, known), (label, known)):

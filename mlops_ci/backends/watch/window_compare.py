@@ -40,9 +40,10 @@ class Beside:
         return [item for item in self.reference.columns if item.name not in skip]
 
     def prediction_column(self, name: str, names: Sequence[str]) -> str:
-        """The column that holds an answer of this name, '' where there is none."""
-        asked = [self.drift.prediction] if name == "prediction" else []
-        return next((item for item in [*asked, f"{OURS}{name}", name] if item and item in names), "")
+        """The column that holds an answer of this name, '' where there is none. One that is configured is no other."""
+        named = self.drift.prediction if name == "prediction" else ""
+        asked = [named] if named else [f"{OURS}{name}", name]
+        return next((item for item in asked if item in names), "")
 
     def compare(self, rows: WindowRows, rules: Rules, *, future: int) -> Compared:
         """All of it. `future` counts rows that are ahead of the clock."""
@@ -57,6 +58,7 @@ class Beside:
             predictions=tuple(self._predictions(rows, rules)),
             extra=tuple(self._extra(rows)),
             future=future,
+            names=tuple(rows.names),
         )
 
     def _extra(self, rows: WindowRows) -> list[str]:
