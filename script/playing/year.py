@@ -26,7 +26,7 @@ def play(demo: Demo) -> None:
     show(demo, number)
     print("\nAugust drifts, too: the same pull request, with newer data", flush=True)
     heading()
-    arrives(demo, 8, state="3 of 2", expect=10)
+    arrives(demo, 8, state="3 in a row", expect=10)
     if retrain(demo) != number:
         raise DemoFailed("a second pull request was opened")
     digest = merge(demo, number)
@@ -74,7 +74,9 @@ def watch(demo: Demo, *, state: str, expect: int) -> None:
         raise DemoFailed(f"drift ended with exit {code}; {expect} was expected\n{said}")
     details = demo.result("drift")["details"]
     newest, signal = details["windows"][-1], details["signal"]
-    found = f"{signal['consecutive']} of {signal['needed']}" if newest["state"] == "breach" else newest["state"]
+    count, needed = signal["consecutive"], signal["needed"]
+    breaches = f"{count} of {needed}" if count <= needed else f"{count} in a row"
+    found = breaches if newest["state"] == "breach" else newest["state"]
     print(f"  {row(newest)}{BAD if signal['breach'] else GOOD}{found}{PLAIN}{exit_of(code)}", flush=True)
     if found != state:
         raise DemoFailed(f"the window is '{found}'; '{state}' was expected")
