@@ -13,6 +13,7 @@ import click
 from mlops_ci import __version__
 from mlops_ci.cli import wiring
 from mlops_ci.cli.console import error_text
+from mlops_ci.cli.drift_champion import champion, environment_of
 from mlops_ci.cli.drift_former import Former, answered, still
 from mlops_ci.cli.drift_reference import ensure
 from mlops_ci.cli.drift_reports import metrics, reports
@@ -23,7 +24,7 @@ from mlops_ci.cli.train import trainer
 from mlops_ci.config.durations import seconds
 from mlops_ci.config.types import Model
 from mlops_ci.digests.canonical import digest_of
-from mlops_ci.errors import BackendError, MissingExtra, MlopsError, UsageError, did_you_mean
+from mlops_ci.errors import BackendError, MissingExtra, MlopsError, UsageError
 from mlops_ci.io import clock
 from mlops_ci.ports.drift import Production
 from mlops_ci.ports.say import Say
@@ -33,7 +34,6 @@ from mlops_ci.records.results import Origin, StageResult, Status, exit_code
 from mlops_ci.stages.deploy import release_of
 from mlops_ci.stages.drift_signal import windows_back
 from mlops_ci.stages.perform import perform
-from mlops_ci.stages.releases import read_release
 
 if TYPE_CHECKING:
     from mlops_ci.stages.drift import Watch
@@ -144,31 +144,6 @@ class Asked:
             production=rows,
             stamp=digest_of([asked, rows.stamp()]),
         )
-
-
-def environment_of(model: Model, named: str) -> str:
-    """The environment whose release is the champion. Raises UsageError with the nearest name."""
-    known = [item.name for item in model.environments] or [model.champion_environment]
-    name = named or model.champion_environment
-    if name not in known:
-        hint = did_you_mean(name, known, f"environments: {', '.join(known)}")
-        raise UsageError(f"{model.name} has no environment '{name}'", hint=hint)
-    return name
-
-
-def champion(session: Session, model: Model, environment: str) -> Version | None:
-    """What git names there; in the first environment, which git names nothing for, what the registry's alias does."""
-    if environment in [item.name for item in model.environments[1:]]:
-        named = read_release(session.config, model.name, environment, tree=session.project.tree)
-        if named is not None:
-            return Version(
-                model=model.name,
-                number=named.version,
-                run_id=named.run_id,
-                model_digest=named.model_digest,
-                inputs_digest=named.inputs_digest,
-            )
-    return session.registry.champion(model.name, environment)
 
 
 def reach(model: Model, window: str, former: Former | None) -> float:

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from mlops_ci.cli import wiring
-from mlops_ci.cli.drift import champion, watched_models
+from mlops_ci.cli.drift import watched_models
+from mlops_ci.cli.drift_champion import champion
 from mlops_ci.cli.options import common, model_options
 from mlops_ci.cli.run_stage import one_run, show
 from mlops_ci.cli.session import Session, open_session
