@@ -192,7 +192,13 @@ def against_a_scan(home: Path) -> list[Row]:
     path, part = home / "many.parquet", home / "part.parquet"
     for place, groups in ((path, MANY // GROUP), (part, MANY // GROUP // 4)):
         # In a process of its own: the kernel counts this one's memory among that of the processes it starts.
-        made = [sys.executable, "-c", MAKE.format(here=str(Path(__file__).parent)), place, str(max(1, groups))]
+        made: list[str | Path] = [
+            sys.executable,
+            "-c",
+            MAKE.format(here=str(Path(__file__).parent)),
+            place,
+            str(max(1, groups)),
+        ]
         assert measure(made, cwd=home).code == 0
     names = ",".join([f"x{place}" for place in range(NUMBERS)] + [f"c{place}" for place in range(TEXTS)])
     code = COMPARE.format(here=str(Path(__file__).parent))
