@@ -40,11 +40,12 @@ METHODS = [("wasserstein", "jensenshannon"), ("psi", "psi")]
 
 @pytest.fixture
 def lookout(tmp_path: Path) -> Lookout:
-    """Training data that is awkward: a long tail, and a column without a value here and there."""
+    """Training data that is awkward: a long tail, and a column without a value here and there. The model answers with
+    classes, and production holds probabilities."""
     training = moved(3000, 1)
     training["b"] = np.sinh(1.5 * training["b"])
     training.loc[training.index[:300], "c"] = None
-    return Lookout(home=tmp_path, training=training)
+    return Lookout(home=tmp_path, training=training, classes=True, positive="1")
 
 
 def production() -> pd.DataFrame:
