@@ -50,7 +50,13 @@ class _Block:
     def stage(self, result: StageResult) -> Iterator[str]:
         mark = self.paint(MARKS[result.status], COLORS[result.status])
         reason = f"  {plain(result.reason)}" if result.reason else ""
-        yield self.cut(f"  {mark} {result.stage:<9} {duration(result.seconds):>8}{reason}")
+        line = f"{result.stage:<9} {duration(result.seconds):>8}{reason}"
+        if result.status in (Status.PASSED, Status.SKIPPED):
+            yield self.cut(f"  {mark} {line}")
+        else:  # what went wrong is read to its end
+            first, *rest = textwrap.wrap(line, self.width, subsequent_indent="      ", break_on_hyphens=False)
+            yield f"  {mark} {first}"
+            yield from rest
         if result.failure is not None and result.failure.hint:
             yield from (f"      {plain(line)}" for line in result.failure.hint.splitlines())
         if result.stage == "validate" and result.details:

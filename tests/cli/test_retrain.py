@@ -54,7 +54,8 @@ def test_a_look_at_history_asks_for_nothing(home: Path, capsys: pytest.CaptureFi
     found = encode(replace(story.details(), until="2026-01"))
     Workspace(home).write_result(StageResult(stage="drift", model="toy", status=Status.FAILED, details=found))
     assert run(["retrain"]) == 0
-    assert "looked at history (--window 2026-01), which asks for nothing" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "looked at history (--window 2026-01), which asks for nothing" in said
 
 
 def test_a_drift_result_of_another_version_names_the_cure(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
