@@ -54,10 +54,13 @@ class Demo:
         return code, time.monotonic() - started
 
     def told(self, *words: str, lines: str, expect: int = 0) -> str:
-        """The same, but only the lines that a pattern finds are shown; all of them where it ends otherwise."""
+        """The same, but only the lines that a pattern finds are shown; all of them where it ends otherwise.
+
+        They are as wide as lines get, whatever the terminal: one that goes on in a second line would lose it."""
         typed(f"mlops-ci {' '.join(words)}")
         started = time.monotonic()
-        code, said = commands.run([*MLOPS, *words], folder=self.home, quiet=True, environ=self.at.environ)
+        wide = {**self.at.environ, "COLUMNS": "120"}
+        code, said = commands.run([*MLOPS, *words], folder=self.home, quiet=True, environ=wide)
         shown = [line for line in said.splitlines() if code != expect or re.search(lines, line)]
         print("\n".join(shown), flush=True)
         ended(code, time.monotonic() - started)
