@@ -26,6 +26,7 @@ ALLOWED = {
     "pyarrow",
     "mlflow",
     "kserve",
+    "yaml",  # MLflow and KServe need it, both
     "uvicorn",
     "uvloop",
     "orjson",
