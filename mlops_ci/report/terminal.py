@@ -54,7 +54,7 @@ class _Block:
         if result.status in (Status.PASSED, Status.SKIPPED):
             yield self.cut(f"  {mark} {line}")
         else:  # what went wrong is read to its end
-            first, *rest = textwrap.wrap(line, self.width, subsequent_indent="      ", break_on_hyphens=False)
+            first, *rest = textwrap.wrap(line, self.width + 8, subsequent_indent="      ", break_on_hyphens=False)
             yield f"  {mark} {first}"
             yield from rest
         if result.failure is not None and result.failure.hint:
