@@ -155,12 +155,6 @@ def by_value(reference: Mapping[str, int], current: Mapping[str, int]) -> tuple[
     return names, np.array(then), np.array(now)
 
 
-def quantile_edges(values: Floats, parts: int = 10) -> tuple[float, ...]:
-    """Edges (at least two where there is a value) that cut the values into about equal parts."""
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, parts + 1)))
-    return tuple(float(edge) for edge in (edges if len(edges) > 1 else np.repeat(edges, 2)))
-
-
 def joined(counts: Sequence[float], parts: int) -> list[float]:
     """Neighbouring bins put together until at most `parts` are left."""
     step = max(1, math.ceil(len(counts) / parts))

@@ -13,13 +13,11 @@ from mlops_ci.records.results import Check
 class Window:
     """Some rows of production. `name` is the same whenever these rows are looked at: a file's name, the time it begins
     (ISO 8601, UTC), or the place of its first row. Of a length of time `begin` and `end` are seconds since 1970; of a
-    number of rows they count rows from 0. The end is not part of it. `stamp` changes with its rows where that is told
-    without reading them."""
+    number of rows they count rows from 0. The end is not part of it."""
 
     name: str
     begin: float = 0.0
     end: float = 0.0
-    stamp: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

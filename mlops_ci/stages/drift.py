@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import median
 
 from mlops_ci.config.types import Drift, Model
-from mlops_ci.digests.canonical import digest_of
 from mlops_ci.errors import DataError, UsageError, did_you_mean
 from mlops_ci.ports.drift import Compared, Distances, Production, Rules, Watched
 from mlops_ci.ports.say import Say
@@ -53,12 +52,6 @@ class Watch:
     @property
     def reference(self) -> Reference:
         return self.kept.reference
-
-
-def stamp_of(drift: Drift, version: Version, production: Production, *, environment: str, until: str, tool: str) -> str:
-    """The same as long as nothing that the answer comes from has changed; time apart."""
-    asked = [encode(drift), version.number, version.model_digest, environment, until, tool]
-    return digest_of([asked, production.stamp()])
 
 
 def rules_of(drift: Drift) -> Rules:

@@ -69,7 +69,7 @@ class DuckWatched:
         """By the config's word."""
         kind = self.drift.window
         if kind == "file":
-            return [Window(name=file.name, stamp=f"{file.size} {file.stamp}") for file in self.files]
+            return [Window(name=file.name) for file in self.files]
         if kind.endswith(" rows"):
             return list(self._of_rows(int(kind.removesuffix(" rows"))))
         return list(self._of_time(seconds(kind)))
