@@ -21,6 +21,7 @@ from mlops_ci.ports.user_code import for_user_code
 
 MARKER = ".complete"
 NAME = re.compile(r"[=<>!~\[; ]")  # what ends a package's name in a requirement
+LISTED = ("+ ", "- ", "~ ")  # each package that came or went: in the log, and too long for a terminal
 BUILD_TIMEOUT = 3600.0
 VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 
@@ -140,8 +141,13 @@ class UvEnvironments:
         if home is not None:
             env["UV_PROJECT_ENVIRONMENT"] = str(home)
         log = self.cache / "last-build.log"
+
+        def progress(line: str) -> None:
+            if not line.lstrip().startswith(LISTED):
+                say(line)
+
         done = process.stream(
-            [uv_binary(), *words], cwd=directory, env=env, log=log, on_line=say, timeout=BUILD_TIMEOUT
+            [uv_binary(), *words], cwd=directory, env=env, log=log, on_line=progress, timeout=BUILD_TIMEOUT
         )
         if done.code != 0:
             raise does_not_fit(beside, done.tail) if beside and unsolved(done.tail) else _not_built(done.tail)

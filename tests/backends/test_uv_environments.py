@@ -89,6 +89,9 @@ def test_a_requirements_file(repository: Person, builder: Builder) -> None:
     assert version_of_six(python) == "1.16.0"
     assert builder.of(repository) == python
     assert builder.built == 1
+    assert "Installed 1 package" in " ".join(builder.said)
+    assert "six==1.16.0" not in " ".join(builder.said), "each package is for the log alone"
+    assert "+ six==1.16.0" in (builder.environments.cache / "last-build.log").read_text("utf-8")
     repository.write("requirements.txt", "six==1.15.0\n")
     assert version_of_six(builder.of(repository)) == "1.15.0"
     assert builder.built == 2
